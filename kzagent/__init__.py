@@ -1,0 +1,1 @@
+"""What runs on, or next to, a host: a Celery worker that acts only on signed orders. No Django."""
