@@ -1,0 +1,26 @@
+"""Every address of the site: the API, sign-in, and the pages of each app that has some."""
+
+from importlib.util import find_spec
+
+from django.urls import URLPattern, URLResolver, include, path
+
+PAGE_APPS = [
+    "apps.base",
+    "apps.history",
+    "apps.accounts",
+    "apps.fleet",
+    "apps.jobs",
+    "apps.zones",
+    "apps.configs",
+    "apps.conflicts",
+    "apps.forced_actions",
+    "apps.integrations",
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("accounts/", include("allauth.account.urls")),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
+]
+if find_spec("kzfleet.api.urls"):
+    urlpatterns.append(path("api/v1/", include("kzfleet.api.urls")))
+urlpatterns += [path("", include(f"{app}.urls")) for app in PAGE_APPS if find_spec(f"{app}.urls")]
