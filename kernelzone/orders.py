@@ -345,9 +345,7 @@ def _check_order(order: Order) -> None:
         "a warrant belongs to forced kinds only",
     )
     longest = MAX_WARRANT_VALIDITY_S if order.warrant else MAX_ORDER_VALIDITY_S
-    _demand(
-        0 < order.not_after - order.not_before <= longest, f"valid for at most {longest} s, and not for none"
-    )
+    _demand(0 < order.not_after - order.not_before <= longest, f"valid for at most {longest} s, and not for none")
     if order.warrant is not None:
         _check_warrant(order.warrant)
 

@@ -21,7 +21,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 class WordError(ValueError):
-    """A value that is not what its name says. `code` is stable; the value itself is never repeated in full."""
+    """A value that is not what its name says. `code` is stable; the value is never repeated in full."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
