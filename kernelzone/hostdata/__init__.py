@@ -1,0 +1,64 @@
+"""Host data: who uses a zone, sealed on its boot storage (format KZHD 1). How: docs/mechanisms/claim.md."""
+
+from kernelzone.hostdata.block import (
+    LAST_GENERATION,
+    SLOT_A,
+    SLOT_B,
+    SLOT_BYTES,
+    Slot,
+    SlotHeader,
+    decode_slot,
+    encode_slot,
+    key_id,
+    peek_header,
+)
+from kernelzone.hostdata.device import Device
+from kernelzone.hostdata.errors import CODES, HostDataError
+from kernelzone.hostdata.record import (
+    NO_DIGEST,
+    RECORD_BYTES,
+    HostDataState,
+    Record,
+    RecordFlags,
+    record_digest,
+)
+from kernelzone.hostdata.region import (
+    REGION_BYTES,
+    SLOT_OFFSETS,
+    Region,
+    RegionStatus,
+    doubts,
+    raw_digest,
+    read_region,
+    verified_generation,
+)
+
+__all__ = [
+    "CODES",
+    "LAST_GENERATION",
+    "NO_DIGEST",
+    "RECORD_BYTES",
+    "REGION_BYTES",
+    "SLOT_A",
+    "SLOT_B",
+    "SLOT_BYTES",
+    "SLOT_OFFSETS",
+    "Device",
+    "HostDataError",
+    "HostDataState",
+    "Record",
+    "RecordFlags",
+    "Region",
+    "RegionStatus",
+    "Slot",
+    "SlotHeader",
+    "decode_slot",
+    "doubts",
+    "encode_slot",
+    "key_id",
+    "peek_header",
+    "raw_digest",
+    "read_region",
+    "record_digest",
+    "verified_generation",
+]
