@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class ZonesConfig(AppConfig):
+    name = "apps.zones"
+    default_auto_field = "django.db.models.BigAutoField"
