@@ -12,8 +12,19 @@ from kernelzone.hostdata.block import (
     key_id,
     peek_header,
 )
+from kernelzone.hostdata.change import (
+    ClaimOutcome,
+    ExpectedRegion,
+    change_host_data,
+    initialise_host_data,
+    recover_host_data,
+    repairable_slot,
+    watch_host_data,
+)
+from kernelzone.hostdata.claim import Intent, Outcome
 from kernelzone.hostdata.device import Device
 from kernelzone.hostdata.errors import CODES, HostDataError
+from kernelzone.hostdata.journal import ClaimJournal, FileJournal, zone_lock
 from kernelzone.hostdata.record import (
     NO_DIGEST,
     RECORD_BYTES,
@@ -43,22 +54,34 @@ __all__ = [
     "SLOT_B",
     "SLOT_BYTES",
     "SLOT_OFFSETS",
+    "ClaimJournal",
+    "ClaimOutcome",
     "Device",
+    "ExpectedRegion",
+    "FileJournal",
     "HostDataError",
     "HostDataState",
+    "Intent",
+    "Outcome",
     "Record",
     "RecordFlags",
     "Region",
     "RegionStatus",
     "Slot",
     "SlotHeader",
+    "change_host_data",
     "decode_slot",
     "doubts",
     "encode_slot",
+    "initialise_host_data",
     "key_id",
     "peek_header",
     "raw_digest",
     "read_region",
     "record_digest",
+    "recover_host_data",
+    "repairable_slot",
     "verified_generation",
+    "watch_host_data",
+    "zone_lock",
 ]

@@ -6,6 +6,7 @@ Source: host-data.md, parts "Read" and "Write"; open(2) for O_DIRECT and O_DSYNC
 from __future__ import annotations
 
 import errno
+import fcntl
 import mmap
 import os
 import time
@@ -67,6 +68,11 @@ class Device:
         if any(image.strip(b"\x00") for image in self.read_slots()):
             raise HostDataError("HD_NOT_BLANK")
         self._write(bytes(REGION_BYTES), 0)
+
+    def is_direct(self) -> bool:
+        """Return whether reading bypasses the page cache here. Raises: HostDataError HD_IO."""
+        with _io(self.path, "read"), _opened_to_read(self.path) as fd:
+            return not _DIRECT or bool(fcntl.fcntl(fd, fcntl.F_GETFL) & _DIRECT)
 
     def is_blank(self) -> bool:
         """Return whether both slots are whole and zero: nothing was ever written."""
