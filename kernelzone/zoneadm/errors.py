@@ -9,7 +9,7 @@ MOST_CHARACTERS: Final = 1 << 20
 
 
 class UnparsedOutput(ValueError):
-    """The output is not in a form we know. Never a guess: what it was about is unknown. `code` is UNPARSED."""
+    """The output is not in a form we know. What it was about is unknown. `code` is UNPARSED."""
 
     code: Final = "UNPARSED"
 

@@ -35,7 +35,7 @@ class ListedZone(NamedTuple):
 
 
 class AuxiliaryLine(NamedTuple):
-    """One line of `zoneadm list -s`. The words of `auxiliary` are kept as printed: later releases add some."""
+    """One line of `zoneadm list -s`. The words of `auxiliary` are kept: later releases add some."""
 
     name: str
     state: ZoneState | None

@@ -10,6 +10,9 @@ import re
 import time
 from typing import Final, NamedTuple
 
+from kernelzone import facts
+from kernelzone.words import HostId
+
 _LABELS: Final = (
     "last known state",
     "hostname",
@@ -38,6 +41,10 @@ class InUse(NamedTuple):
     boot_environment_name: str
     boot_environment_uuid: str
     last_update_time: str
+
+    def facts(self) -> facts.InUse:
+        """Return the six fields as agents report them."""
+        return facts.InUse(HostId(self.owner_hostid), *self[2:])
 
 
 def in_use_message(in_use: InUse) -> str:

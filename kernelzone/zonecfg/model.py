@@ -29,7 +29,7 @@ Value: TypeAlias = str | Complex | ValueList
 
 @dataclass(frozen=True)
 class Property:
-    """One property. `added`: written as `add NAME VALUE` instead of `set NAME=VALUE`, may occur repeatedly."""
+    """One property. `added`: written as `add NAME VALUE` instead of `set NAME=VALUE`, may repeat."""
 
     name: str
     value: Value = field(repr=False)
@@ -77,9 +77,7 @@ class Configuration:
 
 
 KEY_SOURCE: Final = "keysource"
-SINGLE: Final = frozenset(
-    {"capped-memory", "virtual-cpu", "suspend", "dedicated-cpu", "capped-cpu", KEY_SOURCE}
-)
+SINGLE: Final = frozenset({"capped-memory", "virtual-cpu", "suspend", "dedicated-cpu", "capped-cpu", KEY_SOURCE})
 NUMBERED: Final = frozenset({"device", "anet", "net"})
 """Resources that carry an `id`, unique among their type. Source: `zonecfg info` of a kernel zone."""
 
