@@ -26,9 +26,7 @@ SECRET_KEY = secret_or_random(str(SECRET_KEY_FILE))
 # Opens the second factors (TOTP secrets) stored in the database: 32 bytes, base64url. Web only.
 TOTP_KEY_FILE = str(env.path("KZFLEET_TOTP_KEY_FILE", default=str(keys_dir(VAR_DIR) / "totp.key")))
 # Signs every order: Ed25519. `manage.py sign` only.
-AUTHORITY_KEY_FILE = str(
-    env.path("KZFLEET_AUTHORITY_KEY_FILE", default=str(keys_dir(VAR_DIR) / "authority.key"))
-)
+AUTHORITY_KEY_FILE = str(env.path("KZFLEET_AUTHORITY_KEY_FILE", default=str(keys_dir(VAR_DIR) / "authority.key")))
 
 # --- the site -------------------------------------------------------------------------------------
 
@@ -267,8 +265,6 @@ CELERY_BEAT_SCHEDULE = beat_schedule(lambda switch: env.bool(switch, default=Tru
 
 # --- kzfleet --------------------------------------------------------------------------------------
 
-# Set by `make run`: demonstration accounts may be asked for their current code (`manage.py totp`).
-DEMONSTRATION = env.bool("KZFLEET_DEMONSTRATION", default=False)
 # Who this process is in diagnostics.
 PROCESS_NAME = env.str("KZFLEET_PROCESS", default="manage")
 HOST_NAME = socket.gethostname()

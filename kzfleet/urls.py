@@ -4,6 +4,8 @@ from importlib.util import find_spec
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from kzfleet.health import healthz
+
 PAGE_APPS = [
     "apps.base",
     "apps.history",
@@ -18,6 +20,7 @@ PAGE_APPS = [
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", healthz, name="healthz"),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
 ]

@@ -1,0 +1,63 @@
+"""The children of `make run` besides the broker, each with the one key file it may use."""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from kzfleet.places import BASE_DIR, keys_dir
+from kzfleet.up.children import Plan
+
+DJANGO = (sys.executable, "-W", "ignore", str(BASE_DIR / "manage.py"))
+CELERY = (sys.executable, "-m", "celery", "-A", "kzfleet.celery")
+QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+KEY_VARIABLES = {
+    "KZFLEET_SECRET_KEY_FILE": "django.key",
+    "KZFLEET_TOTP_KEY_FILE": "totp.key",
+    "KZFLEET_AUTHORITY_KEY_FILE": "authority.key",
+}
+
+
+def site_plans(var: Path, *, port: int) -> list[Plan]:
+    """Return how web, control, signer and beat are run."""
+    web_keys = ("KZFLEET_SECRET_KEY_FILE", "KZFLEET_TOTP_KEY_FILE")
+    uvicorn = (sys.executable, "-m", "uvicorn", "kzfleet.asgi:application", "--host", "127.0.0.1")
+    listening = ("--port", str(port), "--no-access-log", "--log-config", str(BASE_DIR / "kzfleet/uvicorn.json"))
+    control = ("worker", "-Q", "control", "-P", "threads", "-c", "4", *QUIET, "-n", "control@%h")
+    return [
+        Plan("web", (*uvicorn, *listening, "--timeout-graceful-shutdown", "1"), _env(var, "web", web_keys, port)),
+        Plan("control", (*CELERY, *control), _env(var, "control", (), port)),
+        Plan("signer", (*DJANGO, "sign"), _env(var, "signer", ("KZFLEET_AUTHORITY_KEY_FILE",), port)),
+        Plan("beat", (*CELERY, "beat", "-S", "celery.beat:Scheduler", "--pidfile="), _env(var, "beat", (), port)),
+    ]
+
+
+def agent_plan(directory: Path) -> Plan:
+    """Return how the agent of `directory` is run: it gets nothing of the site's, not even its settings."""
+    argv = (sys.executable, "-m", "kzagent", "run", str(directory))
+    return Plan(f"agent-{directory.name}", argv, _plain_env(), essential=False)
+
+
+def guests_plan(fleet: Path) -> Plan:
+    """Return how the one is run that ends the guests of the demonstration when all else ends."""
+    argv = (sys.executable, "-m", "kzfleet.up.guests", str(fleet))
+    return Plan("guests", argv, _plain_env(), essential=False, death_signal=signal.SIGTERM)
+
+
+def _plain_env() -> dict[str, str]:
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "XDG_RUNTIME_DIR", "KZFLEET_VAR")
+    env = {name: os.environ[name] for name in kept if name in os.environ}
+    return {**env, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(BASE_DIR)}
+
+
+def _env(var: Path, process: str, keys: tuple[str, ...], port: int) -> Mapping[str, str]:
+    """Return the environment of a Django process: every setting given to us, and its own keys alone."""
+    given = {n: v for n, v in os.environ.items() if n.startswith("KZFLEET_") or n in ("DATABASE_URL", "BROKER_URL")}
+    own = {name: str(keys_dir(var) / file) if name in keys else "" for name, file in KEY_VARIABLES.items()}
+    fixed = {
+        "DJANGO_SETTINGS_MODULE": "kzfleet.settings",
+        "KZFLEET_PROCESS": process,
+        "KZFLEET_BASE_URL": f"http://127.0.0.1:{port}",
+    }
+    return {**_plain_env(), **given, **fixed, **own}

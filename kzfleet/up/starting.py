@@ -1,0 +1,92 @@
+"""`make run`, step by step: look, prepare, start, say where, keep running, stop."""
+
+import http.client
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import DatabaseError, connections
+
+from kzfleet.places import embedded_broker_url
+from kzfleet.up import preparation
+from kzfleet.up.broker import broker_answers, broker_plan
+from kzfleet.up.plans import site_plans
+from kzfleet.up.refusals import CannotStart
+from kzfleet.up.supervisor import Supervisor, say
+
+BROKER_WAIT_S = 10.0
+WEB_WAIT_S = 60.0
+
+
+def up(*, port: int, empty: bool, verbose: bool) -> None:
+    """Start everything and keep it running until asked to stop.
+
+    Raises: CannotStart, with one sentence for the person at the terminal.
+    """
+    var: Path = settings.VAR_DIR
+    preparation.make_writable(var)
+    with preparation.the_only_one(var):
+        preparation.refuse_taken_port(port)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _stop_asked)
+        supervisor = Supervisor(var / "log", verbose=verbose)
+        try:
+            _start(supervisor, var, port=port, empty=empty)
+            supervisor.run()
+        except KeyboardInterrupt:
+            say("\nstopping ...")
+        finally:
+            supervisor.stop()
+        say("stopped; `make run` goes on where this left off")
+
+
+def _start(supervisor: Supervisor, var: Path, *, port: int, empty: bool) -> None:
+    began = time.monotonic()
+    if preparation.make_keys(var):
+        say(f"keys made in {var / 'keys'}")
+    _start_broker(supervisor, var)
+    _migrate()
+    for plan in site_plans(var, port=port):
+        supervisor.start(plan)
+    if not supervisor.run_until(lambda: _web_answers(port), timeout_s=WEB_WAIT_S):
+        raise CannotStart(f"The web process did not answer within {WEB_WAIT_S:g} s: see {var / 'log' / 'web.log'}.")
+    say(f"ready after {time.monotonic() - began:.1f} s: http://127.0.0.1:{port}  (Ctrl-C stops everything)")
+
+
+def _start_broker(supervisor: Supervisor, var: Path) -> None:
+    if embedded_broker_url(var) != settings.BROKER_URL:
+        say("broker: the one named in BROKER_URL")
+        return
+    supervisor.start(broker_plan(var))
+    if not supervisor.run_until(lambda: broker_answers(var), timeout_s=BROKER_WAIT_S):
+        raise CannotStart(f"The broker did not answer within {BROKER_WAIT_S:g} s: see {var / 'log' / 'broker.log'}.")
+    say("broker ready")
+
+
+def _migrate() -> None:
+    try:
+        call_command("migrate", interactive=False, verbosity=0)
+    except DatabaseError as failed:
+        reason = str(failed).strip().splitlines()[0]
+        raise CannotStart(f"The database cannot be prepared ({reason}): see DATABASE_URL.") from failed
+    finally:
+        connections.close_all()
+    say("database ready")
+
+
+def _web_answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _stop_asked(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
