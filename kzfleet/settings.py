@@ -263,8 +263,20 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = beat_schedule(lambda switch: env.bool(switch, default=True))
 
+# --- what a lower app tells a higher one (dotted paths; grep finds them) ---------------------------
+
+# kind of order -> called once per batch of reports and kind, with a list of TakenResult
+JOB_RESULT: dict[str, str] = {}
+# Job.subject_kind -> called with the job in the transaction that moved it
+JOB_MOVED: dict[str, str] = {}
+# called with the ids of the zones that a batch of reports changed, and the time
+ZONES_TOUCHED: list[str] = []
+
 # --- kzfleet --------------------------------------------------------------------------------------
 
+# A host is asked to look at its zones this often, and is called silent when nothing came for so long.
+INSPECT_EVERY_S = env.int("KZFLEET_INSPECT_EVERY_S", default=60)
+HOST_SILENT_AFTER_S = env.int("KZFLEET_HOST_SILENT_AFTER_S", default=150)
 # Who this process is in diagnostics.
 PROCESS_NAME = env.str("KZFLEET_PROCESS", default="manage")
 HOST_NAME = socket.gethostname()

@@ -10,7 +10,7 @@ from kzfleet.places import BASE_DIR, keys_dir
 from kzfleet.up.children import Plan
 
 DJANGO = (sys.executable, "-W", "ignore", str(BASE_DIR / "manage.py"))
-CELERY = (sys.executable, "-m", "celery", "-A", "kzfleet.celery")
+CELERY = (sys.executable, "-W", "ignore", "-m", "celery", "-q", "-A", "kzfleet.celery")
 QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 KEY_VARIABLES = {
     "KZFLEET_SECRET_KEY_FILE": "django.key",

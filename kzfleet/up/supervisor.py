@@ -32,6 +32,7 @@ class Supervisor:
         self.verbose = verbose
         self.children: list[Child] = []
         self.selector = selectors.DefaultSelector()
+        self.is_stopping = False
 
     def start(self, plan: Plan) -> Child:
         """Start one more child and keep it running from now on."""
@@ -61,6 +62,7 @@ class Supervisor:
         """Stop every child, those marked `stops_last` after the others; what does not stop is killed."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
+        self.is_stopping = True
         self._stop([child for child in self.children if not child.plan.stops_last])
         self._stop([child for child in self.children if child.plan.stops_last])
 
@@ -85,7 +87,8 @@ class Supervisor:
             time.sleep(0.01)  # an ended child's pipe is always readable: do not spin on it
 
     def _show(self, name: str, line: str) -> None:
-        if self.verbose or is_worth_showing(line):
+        # What children say while they are being stopped is in their files only.
+        if self.verbose or (is_worth_showing(line) and not self.is_stopping):
             say(f"{name:<10} | {line}")
 
     def _take_leave(self, child: Child) -> None:
