@@ -171,6 +171,12 @@ MFA_SUPPORTED_TYPES = ["totp"]
 MFA_TOTP_ISSUER = "kzfleet"
 MFA_TOTP_TOLERANCE = 1
 MFA_ALLOW_UNVERIFIED_EMAIL = True
+# The code is checked by apps.accounts.second_factor, at sign-in as at an approval: once, wherever.
+MFA_FORMS = {
+    "authenticate": "apps.accounts.forms.AuthenticateForm",
+    "reauthenticate": "apps.accounts.forms.ReauthenticateForm",
+    "activate_totp": "apps.accounts.forms.ActivateTOTPForm",
+}
 
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_NAME = "kzfleet_session"
@@ -277,6 +283,8 @@ ZONES_TOUCHED: list[str] = []
 # A host is asked to look at its zones this often, and is called silent when nothing came for so long.
 INSPECT_EVERY_S = env.int("KZFLEET_INSPECT_EVERY_S", default=60)
 HOST_SILENT_AFTER_S = env.int("KZFLEET_HOST_SILENT_AFTER_S", default=150)
+# Did `make run` make accounts here? Then `manage.py totp` shows their codes; nowhere else.
+DEMONSTRATION = env.bool("KZFLEET_DEMONSTRATION", default=(VAR_DIR / "accounts.txt").is_file())
 # Who this process is in diagnostics.
 PROCESS_NAME = env.str("KZFLEET_PROCESS", default="manage")
 HOST_NAME = socket.gethostname()

@@ -25,7 +25,7 @@ def broker_plan(var: Path) -> Plan:
         *("--maxmemory", "256mb", "--maxmemory-policy", "noeviction"),
         *("--daemonize", "no", "--loglevel", "warning"),
     )
-    return Plan("broker", argv, {"PATH": os.defpath, "LC_ALL": "C"}, stops_last=True)
+    return Plan("broker", argv, {"PATH": os.defpath, "LC_ALL": "C"}, stops_last=True, is_quiet=True)
 
 
 def broker_answers(var: Path) -> bool:

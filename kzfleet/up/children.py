@@ -22,6 +22,7 @@ class Plan(NamedTuple):
 
     essential: when it cannot be kept running, everything is stopped.
     stops_last: it outlives the others in an orderly stop (the broker).
+    is_quiet: what it prints goes to its file alone, not to the terminal.
     death_signal: what the kernel sends it when the supervisor is gone; SIGTERM for a child that has
         something to put away itself.
     """
@@ -31,6 +32,7 @@ class Plan(NamedTuple):
     env: Mapping[str, str]
     essential: bool = True
     stops_last: bool = False
+    is_quiet: bool = False
     death_signal: signal.Signals = signal.SIGKILL
 
 

@@ -12,6 +12,7 @@ from django.db import DatabaseError, connections
 
 from kzfleet.places import embedded_broker_url
 from kzfleet.up import preparation
+from kzfleet.up.accounts import NO_SECRET, Account, demonstration_accounts
 from kzfleet.up.broker import broker_answers, broker_plan
 from kzfleet.up.plans import site_plans
 from kzfleet.up.refusals import CannotStart
@@ -49,10 +50,13 @@ def _start(supervisor: Supervisor, var: Path, *, port: int, empty: bool) -> None
         say(f"keys made in {var / 'keys'}")
     _start_broker(supervisor, var)
     _migrate()
+    accounts = demonstration_accounts(var)
+    connections.close_all()
     for plan in site_plans(var, port=port):
         supervisor.start(plan)
     if not supervisor.run_until(lambda: _web_answers(port), timeout_s=WEB_WAIT_S):
         raise CannotStart(f"The web process did not answer within {WEB_WAIT_S:g} s: see {var / 'log' / 'web.log'}.")
+    _say_accounts(accounts)
     say(f"ready after {time.monotonic() - began:.1f} s: http://127.0.0.1:{port}  (Ctrl-C stops everything)")
 
 
@@ -75,6 +79,14 @@ def _migrate() -> None:
     finally:
         connections.close_all()
     say("database ready")
+
+
+def _say_accounts(accounts: list[Account]) -> None:
+    say("\naccounts of this demonstration:")
+    for account in accounts:
+        code = "" if account.secret == NO_SECRET else f"  code: .venv/bin/python manage.py totp {account.name}"
+        say(f"  {account.name:<6} {account.role:<14} {account.password}{code}")
+    say("")
 
 
 def _web_answers(port: int) -> bool:

@@ -82,14 +82,15 @@ class Supervisor:
         ready = self.selector.select(timeout_s)
         for key, _ in ready:
             for line in key.data.lines():
-                self._show(key.data.plan.name, line)
+                self._show(key.data.plan, line)
         if ready and not any(key.data.is_running() for key, _ in ready):
             time.sleep(0.01)  # an ended child's pipe is always readable: do not spin on it
 
-    def _show(self, name: str, line: str) -> None:
+    def _show(self, plan: Plan, line: str) -> None:
         # What children say while they are being stopped is in their files only.
-        if self.verbose or (is_worth_showing(line) and not self.is_stopping):
-            say(f"{name:<10} | {line}")
+        is_shown = is_worth_showing(line) and not plan.is_quiet and not self.is_stopping
+        if self.verbose or is_shown:
+            say(f"{plan.name:<10} | {line}")
 
     def _take_leave(self, child: Child) -> None:
         """Close an ended child and plan its restart, later each time it dies soon after a start."""
@@ -115,7 +116,7 @@ class Supervisor:
 
     def _close(self, child: Child) -> None:
         for line in child.lines():
-            self._show(child.plan.name, line)
+            self._show(child.plan, line)
         self.selector.unregister(child.output)
         child.signal(signal.SIGKILL)  # what it started and left behind in its session
         child.close()
