@@ -65,3 +65,12 @@ class NameTaken(DomainError):
     status = 409
     message = "there is an account with this name"
     hint = "Choose another name."
+
+
+class SecondFactorExists(DomainError):
+    """The account has a second factor; it is not replaced by enrolling another."""
+
+    code = "second_factor_exists"
+    status = 409
+    message = "the account has a second factor already"
+    hint = "Use the one it has; an administrator can reset it."

@@ -69,8 +69,10 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
     },
 }
 
-# A service token has no person in front of it, so it never counts as somebody's consent.
-NEVER_BY_SERVICE: Final = frozenset({"forced_actions.approve", "accounts.manage", "conflicts.assert"})
+# A service token has no person in front of it: it never consents, and never makes a personal token that could.
+NEVER_BY_SERVICE: Final = frozenset(
+    {"forced_actions.approve", "accounts.manage", "conflicts.assert", "tokens.manage_own"}
+)
 
 ALL_PERMISSIONS: Final = frozenset().union(*PERMISSIONS.values())
 

@@ -6,6 +6,7 @@ history, and never retried. A `Fault` is the world that failed: it is tried agai
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 
@@ -26,6 +27,8 @@ class DomainError(Exception):
         self.message = message or self.message
         self.hint = hint or self.hint
         self.facts = facts
+        # What remains to be done once the refused service was rolled back (a wrong guess is counted).
+        self.after_rollback: Callable[[], None] | None = None
         super().__init__(self.message)
 
     @property
@@ -99,6 +102,14 @@ class MalformedRequest(DomainError):
     status = 400
     message = "the request does not have the right shape"
     hint = "Compare the request with the API's description."
+
+
+class FilterRefused(MalformedRequest):
+    """A parameter of the address is unknown, given twice, or not of its form."""
+
+    code = "filter"
+    message = "a parameter of the address is not one that is known here"
+    hint = "Compare the parameters with the API's description."
 
 
 class VersionMismatch(DomainError):
