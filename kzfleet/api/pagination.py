@@ -1,0 +1,5 @@
+"""The name the settings use."""
+
+from apps.base.api import KeysetPagination
+
+__all__ = ["KeysetPagination"]

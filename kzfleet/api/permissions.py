@@ -1,0 +1,5 @@
+"""The name the settings use."""
+
+from apps.accounts.permissions import ActionPermission
+
+__all__ = ["ActionPermission"]
