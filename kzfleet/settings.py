@@ -272,11 +272,33 @@ CELERY_BEAT_SCHEDULE = beat_schedule(lambda switch: env.bool(switch, default=Tru
 # --- what a lower app tells a higher one (dotted paths; grep finds them) ---------------------------
 
 # kind of order -> called once per batch of reports and kind, with a list of TakenResult
-JOB_RESULT: dict[str, str] = {}
+_TAKE_VERBS = "apps.zones.services.take_verbs"
+JOB_RESULT: dict[str, str] = {
+    "inspect": "apps.zones.services.take_inspections",
+    "probe": "apps.zones.services.take_probes",
+    **dict.fromkeys(
+        (
+            "configure",
+            "install",
+            "attach",
+            "detach",
+            "ready",
+            "boot",
+            "halt",
+            "shutdown",
+            "suspend",
+            "force-takeover",
+            "initialize-hostdata",
+        ),
+        _TAKE_VERBS,
+    ),
+}
 # Job.subject_kind -> called with the job in the transaction that moved it
 JOB_MOVED: dict[str, str] = {}
 # called with the ids of the zones that a batch of reports changed, and the time
-ZONES_TOUCHED: list[str] = []
+ZONES_TOUCHED: list[str] = ["apps.conflicts.detection.find_conflicts"]
+# called with the inspections of a batch of reports, and the time
+CONFIGURATIONS_TAKEN: list[str] = ["apps.configs.services.keep_configurations"]
 
 # --- kzfleet --------------------------------------------------------------------------------------
 

@@ -36,9 +36,13 @@ class Zone(models.Model):
 
 
 class BootStorage(models.Model):
-    """A bootable device, named by its normalised storage URI. `device_ids`: NAA/EUI ids the URI names, lower case."""
+    """A bootable device. `identity` tells two of them apart: the NAA/EUI id where there is one, else the normalised
+    URI where hosts share it, else the URI with the owner hostid before it, since such a path means another device on
+    every host. `uri` is what it was first called; `device_ids` are in lower case.
+    """
 
-    uri = models.CharField(max_length=512, unique=True)
+    identity = models.CharField(max_length=540, unique=True)
+    uri = models.CharField(max_length=512)
     device_ids = models.JSONField(default=list)
     zone = models.ForeignKey(Zone, on_delete=models.PROTECT, related_name="boot_storages")
 

@@ -18,7 +18,8 @@ class Migration(migrations.Migration):
             name='BootStorage',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uri', models.CharField(max_length=512, unique=True)),
+                ('identity', models.CharField(max_length=540, unique=True)),
+                ('uri', models.CharField(max_length=512)),
                 ('device_ids', models.JSONField(default=list)),
             ],
         ),
