@@ -16,10 +16,10 @@ def main(folder: Path) -> None:
     """Start the child and run until stopped."""
     supervisor = Supervisor(folder / "log")
     pid_file = folder / "pid"
-    supervisor.start(Plan("sleeper", (sys.executable, "-c", SLEEPER, str(pid_file)), {}))
-    supervisor.run_until(lambda: pid_file.exists() and bool(pid_file.read_text()), timeout_s=10)
-    say("started")
     try:
+        supervisor.start(Plan("sleeper", (sys.executable, "-c", SLEEPER, str(pid_file)), {}))
+        supervisor.run_until(lambda: pid_file.exists() and bool(pid_file.read_text()), timeout_s=10)
+        say("started")
         supervisor.run()
     except KeyboardInterrupt:
         supervisor.stop()
