@@ -14,7 +14,8 @@ from kzfleet.places import BASE_DIR, embedded_broker_url, keys_dir, var_dir
 from kzfleet.schedule import beat_schedule
 from kzfleet.secret_files import secret_or_random
 
-env = environ.Env()
+# With NAME_FILE instead of NAME the value is read from that file (a container's secret).
+env = environ.FileAwareEnv()
 
 VAR_DIR = var_dir()
 
@@ -197,6 +198,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_SSL_REDIRECT = env.bool("KZFLEET_HTTPS_REDIRECT", default=HTTPS)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked by the machine itself, past the proxy
 if env.bool("KZFLEET_BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"

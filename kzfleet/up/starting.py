@@ -1,6 +1,5 @@
 """`make run`, step by step: look, prepare, start, say where, keep running, stop."""
 
-import http.client
 import signal
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from kzfleet.places import embedded_broker_url
 from kzfleet.up import preparation
 from kzfleet.up.accounts import NO_SECRET, Account, demonstration_accounts
 from kzfleet.up.broker import broker_answers, broker_plan
+from kzfleet.up.look import answers
 from kzfleet.up.plans import site_plans
 from kzfleet.up.refusals import CannotStart
 from kzfleet.up.supervisor import Supervisor, say
@@ -54,7 +54,7 @@ def _start(supervisor: Supervisor, var: Path, *, port: int, empty: bool) -> None
     connections.close_all()
     for plan in site_plans(var, port=port):
         supervisor.start(plan)
-    if not supervisor.run_until(lambda: _web_answers(port), timeout_s=WEB_WAIT_S):
+    if not supervisor.run_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), timeout_s=WEB_WAIT_S):
         raise CannotStart(f"The web process did not answer within {WEB_WAIT_S:g} s: see {var / 'log' / 'web.log'}.")
     _say_accounts(accounts)
     say(f"ready after {time.monotonic() - began:.1f} s: http://127.0.0.1:{port}  (Ctrl-C stops everything)")
@@ -87,17 +87,6 @@ def _say_accounts(accounts: list[Account]) -> None:
         code = "" if account.secret == NO_SECRET else f"  code: .venv/bin/python manage.py totp {account.name}"
         say(f"  {account.name:<6} {account.role:<14} {account.password}{code}")
     say("")
-
-
-def _web_answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _stop_asked(_number: int, _frame: FrameType | None) -> None:
