@@ -299,6 +299,8 @@ JOB_RESULT: dict[str, str] = {
 JOB_MOVED: dict[str, str] = {}
 # called with the ids of the zones that a batch of reports changed, and the time
 ZONES_TOUCHED: list[str] = ["apps.conflicts.detection.find_conflicts"]
+# called with a zone; says why nothing else may be done to it now, or nothing
+ZONE_BLOCKERS: list[str] = ["apps.forced_actions.selectors.why_zone_is_blocked"]
 # called with the inspections of a batch of reports, and the time
 CONFIGURATIONS_TAKEN: list[str] = ["apps.configs.services.keep_configurations"]
 

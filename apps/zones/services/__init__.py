@@ -1,5 +1,6 @@
-"""What agents say about zones, taken in: placements, readings, owners. Called by the ingestion of reports."""
+"""Changes about zones: what agents say is taken in, and safe verbs become jobs."""
 
 from apps.zones.services.taking import take_inspections, take_probes, take_verbs
+from apps.zones.services.verbs import SAFE_VERBS, run_verb
 
-__all__ = ["take_inspections", "take_probes", "take_verbs"]
+__all__ = ["SAFE_VERBS", "run_verb", "take_inspections", "take_probes", "take_verbs"]
