@@ -115,8 +115,10 @@ def _of_storage(readings: list[ReadingSeen], owner_hostid: str) -> _Finding:
 
 def _speaks_against(seen: ReadingSeen, truths: list[ReadingSeen]) -> bool:
     """Whether a reading casts doubt on the newest clean ones: it saw something else, and not earlier."""
+    if seen.warning in _ALWAYS_COUNT:
+        return True
     if _is_clean(seen):
-        return seen.warning in _ALWAYS_COUNT
+        return False
     if seen.raw_sha256 in {truth.raw_sha256 for truth in truths}:
         return False  # the same bytes: this reader has another key, or none
     return seen.generation >= truths[0].generation or not seen.generation
@@ -143,10 +145,9 @@ def _together_finding(findings: set[_Finding]) -> _Finding:
     if len(findings) == 1:
         return next(iter(findings))
     found = {one for one, _ in findings}
-    for worst in (Verdict.CONTRADICTORY, Verdict.UNKNOWN):
-        if worst in found or not found:
-            return worst, ""
-    return (Verdict.UNREADABLE if found == {Verdict.UNREADABLE} else Verdict.CONTRADICTORY), ""
+    if not found or (Verdict.UNKNOWN in found and Verdict.CONTRADICTORY not in found):
+        return Verdict.UNKNOWN, ""
+    return Verdict.CONTRADICTORY, ""
 
 
 def _together(findings: set[_Finding]) -> Verdict:

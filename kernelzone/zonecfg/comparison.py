@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from kernelzone.suri import SuriError, is_shareable, normalise
-from kernelzone.zonecfg.model import KEY_SOURCE, NUMBERED, Configuration, Property, Resource
+from kernelzone.zonecfg.model import KEY_SOURCE, NUMBERED, SINGLE, Configuration, Property, Resource
 from kernelzone.zonecfg.writer import value_text
 
 _GLOBALS_THAT_MATTER: Final = frozenset({"brand", "cpu-arch", "host-compatible", "hostid"})
@@ -88,7 +88,8 @@ def _placed(configuration: Configuration) -> dict[str, Resource]:
     """Return each resource by a name that is the same on both sides: its type with its id, name or number."""
     places: dict[str, Resource] = {}
     for resource in configuration.resources:
-        own = next((value for key in _NAMED_BY if (value := resource.value(key))), None)
+        names = () if resource.type in SINGLE else _NAMED_BY
+        own = next((value for key in names if (value := resource.value(key))), None)
         place = resource.type if own is None else f"{resource.type} {own}"
         number = 2
         while place in places:
