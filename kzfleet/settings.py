@@ -277,7 +277,7 @@ CELERY_BEAT_SCHEDULE = beat_schedule(lambda switch: env.bool(switch, default=Tru
 _TAKE_VERBS = "apps.zones.services.take_verbs"
 JOB_RESULT: dict[str, str] = {
     "inspect": "apps.zones.services.take_inspections",
-    "probe": "apps.zones.services.take_probes",
+    "probe": "apps.conflicts.evidence.take_probes",
     **dict.fromkeys(
         (
             "configure",
@@ -296,7 +296,13 @@ JOB_RESULT: dict[str, str] = {
     ),
 }
 # Job.subject_kind -> called with the job in the transaction that moved it
-JOB_MOVED: dict[str, str] = {}
+JOB_MOVED: dict[str, str] = {
+    "conflict": "apps.conflicts.services.job_moved",
+    "evidence-sheet": "apps.conflicts.evidence.job_moved",
+    "forced-action": "apps.forced_actions.services.job_moved",
+}
+# EvidenceSheet.subject_kind -> called with the sheet in the transaction that completed it
+EVIDENCE_COMPLETE: dict[str, str] = {"forced-action": "apps.forced_actions.services.sheet_completed"}
 # called with the ids of the zones that a batch of reports changed, and the time
 ZONES_TOUCHED: list[str] = ["apps.conflicts.detection.find_conflicts"]
 # called with a zone; says why nothing else may be done to it now, or nothing
@@ -311,6 +317,8 @@ INSPECT_EVERY_S = env.int("KZFLEET_INSPECT_EVERY_S", default=60)
 HOST_SILENT_AFTER_S = env.int("KZFLEET_HOST_SILENT_AFTER_S", default=150)
 # Did `make run` make accounts here? Then `manage.py totp` shows their codes; nowhere else.
 DEMONSTRATION = env.bool("KZFLEET_DEMONSTRATION", default=(VAR_DIR / "accounts.txt").is_file())
+# The strict default policy watches boot storage this long before anything is forced; read when it is migrated.
+FORCED_QUIET_WINDOW_S = env.int("KZFLEET_FORCED_QUIET_WINDOW_S", default=60)
 # Who this process is in diagnostics.
 PROCESS_NAME = env.str("KZFLEET_PROCESS", default="manage")
 HOST_NAME = socket.gethostname()
