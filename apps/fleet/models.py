@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import models
+
+
+class Deployment(models.Model):
+    """Which installation this is; one row. Orders and reports of another one are refused."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    uuid = models.UUIDField(default=uuid.uuid4)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="deployment_one")]
 
 
 class Agent(models.Model):

@@ -2,10 +2,12 @@
 
     new --sign--> signed --publish--> sent --start--> running --finish--> done | refused | failed | not-applied | lost
      |              |                  |                 |
-     +--cancel------+--cancel----------+--cancel         +--lose contact--> unknown --finish--> (as above)
-     +--expire------+--expire----------+  (sent: silence until not_after is `unknown` for what may have acted)
+     +--cancel------+--cancel----------+                 +--finish-unknown--> unknown --finish--> (as above)
+     +--expire------+--expire----------+--expire---------+  (running: only what reads)
 
-A report is the only thing that moves a job out of `running`; the clock alone never calls it failed.
+The clock never calls a job failed: after silence, what may have acted is `unknown`, and what only read is `expired`.
+`expired` and `cancelled` after sending are the site's side of the story; the agent's report is the truth and still
+moves the job.
 """
 
 from __future__ import annotations
@@ -76,9 +78,21 @@ NEXT: Final[dict[tuple[State, Move], State]] = {
 }
 # `expired` of an order that was sent can still be answered: the answer is the truth
 NEXT.update({(State.EXPIRED, move): after for move, after in _FINISH.items()})
+# so can `cancelled`, when the order had begun before it was taken back; an answer "nothing was done" changes nothing
+NEXT.update(
+    {
+        (State.CANCELLED, move): after
+        for move, after in _FINISH.items()
+        if after not in (State.REFUSED, State.NOT_APPLIED)
+    }
+)
+# reading is given up without harm
+NEXT[State.RUNNING, Move.EXPIRE] = State.EXPIRED
 
 OPEN: Final = frozenset({State.NEW, State.SIGNED, State.SENT, State.RUNNING, State.UNKNOWN})
 WAITING: Final = frozenset({State.NEW, State.SIGNED, State.SENT})
+ACTIVE: Final = WAITING | {State.RUNNING}
+FINISHED_BY_REPORT: Final[dict[str, Move]] = {after.value: move for move, after in _FINISH.items()}
 
 
 def next_state(state: State, move: Move) -> State:

@@ -1,0 +1,83 @@
+"""Reading hosts and agents. A host is silent when its agent has not spoken for it of late; that proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
+from django.utils import timezone
+
+from apps.accounts.models import User
+from apps.accounts.selectors import has_permission, require
+from apps.base.errors import NotFound
+from apps.fleet.models import Agent, Deployment, Host
+
+
+def deployment_uuid() -> UUID:
+    """Return the uuid that every order and report of this installation carries; made when first asked for."""
+    row, _ = Deployment.objects.get_or_create(pk=1)
+    return row.uuid
+
+
+def hosts_present() -> QuerySet[Host]:
+    """Return the hosts that were not retired."""
+    return Host.objects.filter(retired_at=None)
+
+
+def hosts_visible_to(user: User | AnonymousUser) -> QuerySet[Host]:
+    """Return the hosts this account may see: all that were not retired, or none."""
+    return hosts_present() if has_permission(user, "fleet.view") else Host.objects.none()
+
+
+def heard_since(now: datetime | None = None) -> datetime:
+    """Return the moment since which a host must have been heard not to be silent."""
+    return (now or timezone.now()) - timedelta(seconds=settings.HOST_SILENT_AFTER_S)
+
+
+def silent_hosts(now: datetime | None = None) -> QuerySet[Host]:
+    """Return the present hosts nobody has spoken for of late; whether they run is unknown."""
+    return hosts_present().filter(_is_silent(now))
+
+
+def hosts_with_silence(user: User | AnonymousUser, now: datetime | None = None) -> QuerySet[Host]:
+    """Return the visible hosts with their agent and `is_silent`, in one query."""
+    silent = Case(When(_is_silent(now), then=Value(True)), default=Value(False), output_field=BooleanField())
+    return hosts_visible_to(user).select_related("agent").annotate(is_silent=silent)
+
+
+def is_silent(host: Host, now: datetime | None = None) -> bool:
+    """Return whether nobody has spoken for `host` of late."""
+    return host.last_heard_at is None or host.last_heard_at < heard_since(now)
+
+
+def host_by_owner_hostid(owner_hostid: str) -> Host | None:
+    """Return the host of this owner hostid (8 hex digits, lower case), retired or not; None when never known."""
+    return Host.objects.filter(owner_hostid=owner_hostid).first()
+
+
+def hosts_by_owner_hostid(owner_hostids: Iterable[str]) -> dict[str, Host]:
+    """Return owner hostid to host, for those that are known; one query."""
+    found = Host.objects.select_related("agent").filter(owner_hostid__in=set(owner_hostids))
+    return {host.owner_hostid: host for host in found}
+
+
+def trusted_agent(agent_uuid: UUID) -> Agent | None:
+    """Return the agent if it is known and trusted."""
+    return Agent.objects.filter(pk=agent_uuid, state=Agent.State.TRUSTED).first()
+
+
+def host_for_update(owner_hostid: str, *, actor: User, permission: str) -> Host:
+    """Return the locked host. Raises: NotFound (absent and invisible alike), NotAllowed."""
+    host = hosts_visible_to(actor).select_for_update().filter(owner_hostid=owner_hostid).first()
+    if host is None:
+        raise NotFound()
+    require(actor, permission)
+    return host
+
+
+def _is_silent(now: datetime | None) -> Q:
+    return Q(last_heard_at=None) | Q(last_heard_at__lt=heard_since(now))

@@ -1,0 +1,235 @@
+"""Changing hosts and agents: who is trusted to speak for which host, and what a host says it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from apps.accounts.models import User
+from apps.base.errors import InvalidInput, NotFound
+from apps.base.text import clean_text
+from apps.fleet.errors import AgentExists, KeyInUse
+from apps.fleet.models import Agent, Host, HostIdentity
+from apps.fleet.selectors import host_for_update
+from apps.history.actors import SYSTEM, Actor, person
+from apps.history.actors import agent as agent_actor
+from apps.history.services import append
+from kernelzone.envelope import EnvelopeError, public_key
+from kernelzone.facts import HostFacts
+from kernelzone.words import WordError, host_id
+
+# a sighting of a known identity is written at most so often: it says nothing new
+IDENTITY_SEEN_EVERY: Final = timedelta(hours=1)
+_SAID_BY_HOST: Final = (
+    "hostname",
+    "boot_environment",
+    "boot_environment_uuid",
+    "release",
+    "boot_id",
+    "inspected_at",
+    "last_heard_at",
+)
+
+
+class HostName(NamedTuple):
+    """A host as a person names it for an agent; only the owner hostid (8 hex digits) is a name in our sense."""
+
+    owner_hostid: str
+    hostname: str = ""
+    site: str = ""
+    rack: str = ""
+
+
+@transaction.atomic(durable=True)
+def trust_agent(*, uuid: UUID, key_hex: str, name: str, hosts: Sequence[HostName] = (), actor: Actor = SYSTEM) -> Agent:
+    """Return the agent, trusted from now on to speak for `hosts`; said again, it changes nothing.
+
+    key_hex: the raw Ed25519 public key, 64 hex digits.
+    Raises: InvalidInput public_key, name_*, hostid; KeyInUse; AgentExists.
+    """
+    key_hex = _clean_key(key_hex)
+    agent = Agent.objects.select_for_update().filter(pk=uuid).first()
+    if agent is None:
+        agent = _new_agent(uuid, key_hex, clean_text(name, noun="name"), actor)
+    elif (agent.public_key, agent.state) != (key_hex, Agent.State.TRUSTED):
+        raise AgentExists(agent=str(uuid))
+    for host in hosts:
+        _assign(agent, host, actor)
+    return agent
+
+
+@transaction.atomic(durable=True)
+def assign_host(agent_uuid: UUID, host: HostName, *, actor: Actor = SYSTEM) -> Host:
+    """Return the host, spoken for by this trusted agent from now on. Raises: NotFound, AgentExists, InvalidInput."""
+    agent = Agent.objects.select_for_update().filter(pk=agent_uuid, state=Agent.State.TRUSTED).first()
+    if agent is None:
+        raise NotFound()
+    return _assign(agent, host, actor)
+
+
+@transaction.atomic(durable=True)
+def revoke_agent(agent_uuid: UUID, *, actor: Actor = SYSTEM) -> Agent:
+    """Return the agent, believed no more; its hosts are silent from now on. Raises: NotFound."""
+    agent = Agent.objects.select_for_update().filter(pk=agent_uuid).first()
+    if agent is None:
+        raise NotFound()
+    if agent.state != Agent.State.REVOKED:
+        agent.state = Agent.State.REVOKED
+        agent.save(update_fields=["state"])
+        append("agent.revoke", actor=actor, subjects=[("agent", str(agent.pk))], data={})
+    return agent
+
+
+@transaction.atomic(durable=True)
+def start_maintenance(owner_hostid: str, *, actor: User) -> Host:
+    """Return the host, in maintenance: it stays inspected. Raises: NotFound, NotAllowed."""
+    host = host_for_update(owner_hostid, actor=actor, permission="fleet.maintain")
+    if host.maintenance_since is None:
+        _set_maintenance(host, timezone.now(), "host.start-maintenance", actor)
+    return host
+
+
+@transaction.atomic(durable=True)
+def end_maintenance(owner_hostid: str, *, actor: User) -> Host:
+    """Return the host, no longer in maintenance. Raises: NotFound, NotAllowed."""
+    host = host_for_update(owner_hostid, actor=actor, permission="fleet.maintain")
+    if host.maintenance_since is not None:
+        _set_maintenance(host, None, "host.end-maintenance", actor)
+    return host
+
+
+@transaction.atomic(durable=True)
+def retire_host(owner_hostid: str, *, actor: User) -> Host:
+    """Return the host, shown and inspected no more; its history stays. Raises: NotFound, NotAllowed."""
+    host = host_for_update(owner_hostid, actor=actor, permission="fleet.manage")
+    host.retired_at = timezone.now()
+    host.agent = None
+    host.save(update_fields=["retired_at", "agent"])
+    append("host.retire", actor=person(actor), subjects=[("host", host.owner_hostid)], data={})
+    return host
+
+
+def record_host_facts(seen: Sequence[tuple[Host, HostFacts]], *, now: datetime) -> None:
+    """The hosts and their identities are as `seen` says, the last word on each counting. The caller's transaction."""
+    newest = {host.pk: (host, facts) for host, facts in seen}
+    for host, facts in newest.values():
+        _copy_facts(host, facts, now)
+    Host.objects.bulk_update([host for host, _ in newest.values()], _SAID_BY_HOST)
+    _record_identities(list(newest.values()), now)
+
+
+def note_heard(hosts: Iterable[Host], *, now: datetime) -> None:
+    """Their agent spoke for these hosts just now."""
+    Host.objects.filter(pk__in=[host.pk for host in hosts]).update(last_heard_at=now)
+
+
+def _clean_key(key_hex: str) -> str:
+    try:
+        public_key(bytes.fromhex(key_hex))
+    except (ValueError, EnvelopeError):
+        raise InvalidInput(
+            code="PUBLIC_KEY",
+            field="public_key",
+            message="this is not the public key of an agent",
+            hint="Copy the 64 hex digits that kzagent init printed.",
+        ) from None
+    return key_hex.lower()
+
+
+def _new_agent(uuid: UUID, key_hex: str, name: str, actor: Actor) -> Agent:
+    try:
+        with transaction.atomic():
+            agent = Agent.objects.create(uuid=uuid, public_key=key_hex, name=name[:64])
+    except IntegrityError:
+        raise KeyInUse() from None
+    append(
+        "agent.trust", actor=actor, subjects=[("agent", str(uuid))], data={"name": agent.name, "public_key": key_hex}
+    )
+    return agent
+
+
+def _assign(agent: Agent, named: HostName, actor: Actor) -> Host:
+    try:
+        owner_hostid = host_id(named.owner_hostid)
+    except WordError as error:
+        hint = "Take it from the command hostid on that host: eight hex digits, without 0x."
+        raise InvalidInput(code=error.code, field="hostid", message=error.message, hint=hint) from None
+    host, _ = Host.objects.select_for_update().get_or_create(owner_hostid=owner_hostid)
+    before = host.agent
+    if before is not None and before.pk != agent.pk and before.state == Agent.State.TRUSTED:
+        raise AgentExists(owner_hostid=owner_hostid, agent=str(before.pk))
+    changes: dict[str, Any] = {name: value for name, value in named._asdict().items() if value}
+    changes |= {"owner_hostid": owner_hostid, "agent": agent, "retired_at": None}
+    if any(getattr(host, name) != value for name, value in changes.items()):
+        _save_assigned(host, changes, actor)
+    return host
+
+
+def _save_assigned(host: Host, changes: dict[str, Any], actor: Actor) -> None:
+    for name, value in changes.items():
+        setattr(host, name, value)
+    host.save(update_fields=list(changes))
+    subjects = [("host", host.owner_hostid), ("agent", str(host.agent_id))]
+    data = {"hostname": host.hostname, "site": host.site, "rack": host.rack}
+    append("host.assign", actor=actor, subjects=subjects, data=data)
+
+
+def _set_maintenance(host: Host, since: datetime | None, event: str, actor: User) -> None:
+    host.maintenance_since = since
+    host.save(update_fields=["maintenance_since"])
+    append(event, actor=person(actor), subjects=[("host", host.owner_hostid)], data={})
+
+
+def _copy_facts(host: Host, facts: HostFacts, now: datetime) -> None:
+    host.hostname = facts.hostname
+    host.boot_environment = facts.boot_environment
+    host.boot_environment_uuid = facts.boot_environment_uuid
+    host.release = facts.release
+    host.boot_id = facts.boot_id
+    host.inspected_at = host.last_heard_at = now
+
+
+def _record_identities(seen: list[tuple[Host, HostFacts]], now: datetime) -> None:
+    known = _known_identities(seen)
+    stale: list[int] = []
+    for host, facts in seen:
+        row = known.get(host.pk, {}).get(_identity(facts))
+        if row is None:
+            _record_new_identity(host, facts, now, is_first=host.pk not in known)
+        elif row.last_seen_at < now - IDENTITY_SEEN_EVERY:
+            stale.append(row.pk)
+    if stale:
+        HostIdentity.objects.filter(pk__in=stale).update(last_seen_at=now)
+
+
+def _known_identities(seen: list[tuple[Host, HostFacts]]) -> dict[int, dict[tuple[Any, ...], HostIdentity]]:
+    known: dict[int, dict[tuple[Any, ...], HostIdentity]] = {}
+    for row in HostIdentity.objects.filter(host__in=[host for host, _ in seen]):
+        key = (row.owner_hostid, row.hostname, row.boot_environment, row.boot_environment_uuid)
+        known.setdefault(row.host_id, {})[key] = row
+    return known
+
+
+def _identity(facts: HostFacts) -> tuple[Any, ...]:
+    return (facts.owner_hostid, facts.hostname, facts.boot_environment, facts.boot_environment_uuid)
+
+
+def _record_new_identity(host: Host, facts: HostFacts, now: datetime, *, is_first: bool) -> None:
+    HostIdentity.objects.create(
+        host=host,
+        owner_hostid=facts.owner_hostid,
+        hostname=facts.hostname,
+        boot_environment=facts.boot_environment,
+        boot_environment_uuid=facts.boot_environment_uuid,
+        first_seen_at=now,
+        last_seen_at=now,
+    )
+    if not is_first:
+        actor = agent_actor(host.agent) if host.agent is not None else SYSTEM
+        data = {"hostname": facts.hostname, "boot_environment": facts.boot_environment}
+        append("host.identity-changed", actor=actor, subjects=[("host", host.owner_hostid)], data=data)

@@ -1,0 +1,23 @@
+"""Refusals about jobs."""
+
+from __future__ import annotations
+
+from apps.base.errors import DomainError
+
+
+class OrderFinished(DomainError):
+    """The job has ended, or its order can no longer be taken back. Facts: state."""
+
+    code = "order_finished"
+    status = 409
+    message = "this job has ended already"
+    hint = "Look at its result; what it changed is undone by another job, not by taking it back."
+
+
+class KeyTaken(DomainError):
+    """Another order was inserted under the same key: one intended effect would happen as two things. Facts: key."""
+
+    code = "job_key_taken"
+    status = 409
+    message = "this was ordered already, with other content"
+    hint = "Reload, and look at the job that is there."
