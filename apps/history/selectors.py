@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from apps.history.models import Event, EventDocument, Head
-from apps.history.tree import Frontier
+from kernelzone.chain import Frontier
 
 
 def events_about(kind: str, subject_id: object) -> QuerySet[Event]:
@@ -37,4 +37,4 @@ def document(sha256: str) -> bytes | None:
 def head() -> tuple[int, bytes]:
     """Return how many events there are, and the root of the tree over them (32 bytes)."""
     row = Head.objects.filter(pk=1).first() or Head()
-    return row.size, Frontier.from_bytes(bytes(row.frontier)).root()
+    return row.size, Frontier.from_bytes(row.size, bytes(row.frontier)).root()

@@ -14,7 +14,7 @@ from django.utils import timezone
 from apps.history.actors import Actor
 from apps.history.canonical import canonical_json
 from apps.history.models import Event, EventDocument, EventSubject, Head
-from apps.history.tree import Frontier, leaf_hash
+from kernelzone.chain import Frontier, leaf_hash
 
 BODY_VERSION: Final = 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -89,8 +89,7 @@ def _head_for_update() -> Head:
 
 
 def _extend(head: Head, event: Event) -> None:
-    frontier = Frontier.from_bytes(bytes(head.frontier))
-    frontier.append(bytes(event.leaf_sha256))
+    frontier = Frontier.from_bytes(head.size, bytes(head.frontier)).append(bytes(event.leaf_sha256))
     head.size = event.seq
     head.frontier = frontier.to_bytes()
     head.save(update_fields=["size", "frontier"])
