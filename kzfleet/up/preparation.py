@@ -81,6 +81,18 @@ def make_keys(var: Path) -> list[Path]:
     return made
 
 
+def authority_public_key(path: Path) -> str:
+    """Return the public half of the authority key in `path`: 64 hex digits, what agents are told.
+
+    Raises: CannotStart when there is no such key.
+    """
+    try:
+        private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text(encoding="ascii").strip()))
+    except (OSError, ValueError) as failed:
+        raise CannotStart(f"There is no authority key in {path}: make one with `manage.py make_keys`.") from failed
+    return private.public_key().public_bytes_raw().hex()
+
+
 def _new_signing_key() -> bytes:
-    """Return a raw Ed25519 private key, base64url, 32 bytes."""
-    return urlsafe_b64encode(Ed25519PrivateKey.generate().private_bytes_raw())
+    """Return a raw Ed25519 private key as 64 hex digits."""
+    return Ed25519PrivateKey.generate().private_bytes_raw().hex().encode("ascii") + b"\n"

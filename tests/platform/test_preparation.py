@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from kzfleet import places
 from kzfleet.up import broker, preparation
@@ -107,3 +108,19 @@ def test_without_any_broker_the_sentence_names_the_package(tmp_path: Path, monke
 
     with pytest.raises(CannotStart, match="apt-get install redis-server"):
         broker.broker_plan(tmp_path)
+
+
+def test_the_public_half_of_the_authority_key_verifies_what_the_private_one_signs(tmp_path: Path) -> None:
+    preparation.make_writable(tmp_path)
+    preparation.make_keys(tmp_path)
+    path = places.keys_dir(tmp_path) / "authority.key"
+    private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text()))
+
+    public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(preparation.authority_public_key(path)))
+
+    public.verify(private.sign(b"order"), b"order")
+
+
+def test_without_an_authority_key_the_sentence_names_the_command(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match="make one with `manage.py make_keys`"):
+        preparation.authority_public_key(tmp_path / "absent")
