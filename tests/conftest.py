@@ -4,6 +4,8 @@ Olga operates and asks, Adam and Ada approve, Vera views, Ivo has an account and
 Fixtures call services. Django is imported inside them: the pure tests of `kernelzone` stay quick.
 """
 
+# ruff: noqa: PLC0415
+
 from __future__ import annotations
 
 import base64

@@ -7,7 +7,9 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 
+from apps.accounts.models import User
 from apps.accounts.secret_box import seal, unseal
+from apps.accounts.services import set_password
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -16,6 +18,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: Any) -> bool:
         """Return False: there is no sign-up."""
         return False
+
+    def set_password(self, user: User, password: str) -> None:
+        """Set the password a person chose on the page, with its event."""
+        set_password(user, password, by=user)
+        user.refresh_from_db(fields=["password"])
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]

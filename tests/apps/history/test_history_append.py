@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from django.db import DatabaseError, close_old_connections, connection, transaction
 from django.db.transaction import TransactionManagementError
+from django.test import TransactionTestCase
 
 from apps.history import selectors, triggers
 from apps.history.actors import SYSTEM, Actor, person
@@ -86,9 +87,9 @@ def test_appending_outside_a_transaction_is_refused():
 @pytest.mark.django_db
 def test_a_rolled_back_change_leaves_no_event_and_no_gap():
     add()
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with transaction.atomic():
         append("host.seen", actor=SYSTEM, subjects=[("host", "1")], data={}, documents=[b"gone"])
-        raise RuntimeError
+        transaction.set_rollback(True)
     event = add()
     assert (event.seq, Head.objects.get().size) == (2, 2)
     assert not EventDocument.objects.exists()
@@ -167,9 +168,10 @@ def test_postgresql_refuses_to_truncate_the_history(table):
 @pytest.mark.django_db
 def test_postgresql_triggers_hold_in_replica_mode_too():
     add()
-    with pytest.raises(DatabaseError, match="never changed"), transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute("DELETE FROM history_event")
+        with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
+            cursor.execute("DELETE FROM history_event")
 
 
 @pytest.mark.postgres
@@ -201,8 +203,6 @@ def test_a_transactional_test_may_flush_the_history():
 
 @pytest.mark.django_db(transaction=True)
 def test_after_a_flush_the_triggers_are_back():
-    from django.test import TransactionTestCase
-
     add()
     TransactionTestCase("run")._fixture_teardown()
     assert not Event.objects.exists()
@@ -210,7 +210,7 @@ def test_after_a_flush_the_triggers_are_back():
     assert triggers.names(connection.vendor)
     add()
     with pytest.raises(DatabaseError, match="never changed"):
-        Event.objects.all().delete()
+        Event.objects.update(type="x")
 
 
 @pytest.mark.postgres
