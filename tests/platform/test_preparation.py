@@ -122,5 +122,5 @@ def test_the_public_half_of_the_authority_key_verifies_what_the_private_one_sign
 
 
 def test_without_an_authority_key_the_sentence_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(CannotStart, match="make one with `manage.py make_keys`"):
+    with pytest.raises(CannotStart, match=r"make one with `manage\.py make_keys`"):
         preparation.authority_public_key(tmp_path / "absent")

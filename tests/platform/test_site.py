@@ -22,9 +22,9 @@ def test_health_is_503_without_the_database(client: Client, db: None, monkeypatc
     def refuse() -> None:
         raise DatabaseError("host=10.0.0.1 password=secret")
 
-    monkeypatch.setattr(connection, "cursor", refuse)
-
-    answer = client.get("/healthz")
+    with monkeypatch.context() as broken:
+        broken.setattr(connection, "cursor", refuse)
+        answer = client.get("/healthz")
 
     assert (answer.status_code, answer.content) == (503, b"the database does not answer\n")
 
