@@ -57,9 +57,9 @@ def retire_role(user: User, role: str, *, by: User | None = None) -> RoleGrant:
     if by is not None:
         require(by, "accounts.manage")
     role = _role(role)
-    _user_for_update(user)
     if role == Role.ADMINISTRATOR:
         _keep_an_administrator(user)
+    _user_for_update(user)
     grant = RoleGrant.objects.filter(user=user, role=role, retired_at=None).first()
     if grant is None:
         raise AlreadyGranted(role=role)
@@ -96,8 +96,9 @@ def _user_for_update(user: User) -> User:
 
 def _keep_an_administrator(user: User) -> None:
     # Every administrator's row is locked, in one order: two who retire each other cannot both succeed.
-    locked = list(User.objects.select_for_update().filter(role_grants__role=Role.ADMINISTRATOR).order_by("pk"))
-    if not users_with_role(Role.ADMINISTRATOR).filter(pk__in=locked).exclude(pk=user.pk).exists():
+    grants = RoleGrant.objects.filter(role=Role.ADMINISTRATOR, retired_at=None).values("user")
+    list(User.objects.select_for_update().filter(pk__in=grants).order_by("pk"))
+    if not users_with_role(Role.ADMINISTRATOR).exclude(pk=user.pk).exists():
         raise LastAdministrator()
 
 
