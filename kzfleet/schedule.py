@@ -13,7 +13,7 @@ WAKE_UPS: dict[str, tuple[float, str]] = {
     "apps.jobs.dispatch_jobs": (2, "KZFLEET_DISPATCH_JOBS"),
     "apps.jobs.ingest_reports": (1, "KZFLEET_INGEST_REPORTS"),
     "apps.jobs.expire_jobs": (15, "KZFLEET_EXPIRE_JOBS"),
-    "apps.fleet.sweep_inspections": (30, "KZFLEET_SWEEP_INSPECTIONS"),
+    "apps.jobs.sweep_inspections": (5, "KZFLEET_SWEEP_INSPECTIONS"),
     "apps.conflicts.complete_evidence_sheets": (2, "KZFLEET_COMPLETE_EVIDENCE_SHEETS"),
     "apps.forced_actions.advance_forced_actions": (2, "KZFLEET_ADVANCE_FORCED_ACTIONS"),
     "apps.forced_actions.expire_forced_actions": (15, "KZFLEET_EXPIRE_FORCED_ACTIONS"),

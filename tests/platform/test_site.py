@@ -7,7 +7,9 @@ from django.conf import settings
 from django.core import checks
 from django.db import DatabaseError, connection
 from django.test import Client, override_settings
+from django.utils.module_loading import import_string
 
+from kzfleet.celery import app
 from kzfleet.schedule import WAKE_UPS, beat_schedule
 
 
@@ -88,3 +90,18 @@ def test_without_a_secret_key_file_the_deployment_check_says_so(tmp_path: Path) 
         found = checks.run_checks(include_deployment_checks=True)
 
     assert "kzfleet.W001" in {check.id for check in found}
+
+
+def test_every_wake_up_is_a_task_that_control_knows() -> None:
+    app.loader.import_default_modules()
+
+    assert set(WAKE_UPS) - set(app.tasks) == set()
+
+
+@pytest.mark.parametrize("hook", ["JOB_RESULT", "JOB_MOVED", "EVIDENCE_COMPLETE", "ZONES_TOUCHED"])
+def test_every_hook_names_a_function(hook: str) -> None:
+    named = getattr(settings, hook)
+    paths = named.values() if isinstance(named, dict) else named
+
+    assert paths
+    assert all(callable(import_string(path)) for path in paths)
