@@ -1,0 +1,185 @@
+"""How a zone comes to a host and leaves it: install, attach (forced too), detach."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import replace
+from typing import Final
+from uuid import UUID, uuid4
+
+from kernelzone.facts import BootDevice
+from kernelzone.hostdata import HostDataError, HostDataState, Record, peek_header
+from kernelzone.portable import changes, reading
+from kernelzone.portable.changes import Writer
+from kernelzone.portable.host import Host
+from kernelzone.portable.placement import KEY_BYTES, Placement
+from kernelzone.portable.reading import Look
+from kernelzone.portable.turn import Turn
+from kernelzone.portable.verdicts import Refused, refuse_unless_blank, said, true_record, usable_record
+from kernelzone.states import AuxiliaryState, ZoneState
+from kernelzone.zoneadm import Extended
+
+_INSTALLED_LINES: Final = ("Installation: Starting ...", "Installation: Succeeded")
+
+
+def install(turn: Turn) -> tuple[str, ...]:
+    """Write the first host data of a zone onto blank boot storage, under a new key; return the installer's lines."""
+    began = time.monotonic()
+    placement = turn.placement
+    looks = turn.look()
+    refuse_unless_blank(turn.host, placement, looks)
+    key, incarnation = secrets.token_bytes(KEY_BYTES), secrets.token_bytes(16)
+    _keep_uuid(placement, uuid4())
+    placement.stage_key(key)
+
+    def record_of(device: BootDevice) -> Record:
+        return changes.install_record(turn.host, device, turn.agent, incarnation)
+
+    changes.initialise_all(Writer(turn.host, placement, key, turn.agent), record_of, looks)
+    placement.promote_key()
+    turn.save(ZoneState.INSTALLED)
+    seconds = f"        Done: Installation completed in {time.monotonic() - began:.3f} seconds."
+    log = _log_name(placement.zone, "install")
+    lines = (f"Progress being logged to /var/log/zones/{log}", *_INSTALLED_LINES, seconds)
+    _write_log(turn.host, log, lines)
+    return lines
+
+
+def attach(turn: Turn, extended: Extended | None, warrant_digest: bytes | None) -> tuple[str, ...]:
+    """Make this host the owner, in the way `extended` says; return no lines. What was said goes to the attach log."""
+    log = _log_name(turn.placement.zone, "attach")
+    try:
+        _ATTACHES[extended](turn, warrant_digest)
+        finish(turn)
+    except Refused as refused:
+        _write_log(turn.host, log, tuple(refused.text.splitlines()))
+        raise
+    _write_log(turn.host, log, ("Attach: Succeeded",))
+    return ()
+
+
+def finish(turn: Turn) -> tuple[str, ...]:
+    """Make the zone installed here, now that host data names this host; a staged key that opens it is put in place.
+
+    Raises: Refused when host data does not prove that this host owns the zone.
+    """
+    settle_key(turn.host, turn.placement)
+    record = true_record(turn.placement, turn.look())
+    if not changes.is_owner(turn.host, record):
+        raise Refused("NOT_OWNER", said(turn.placement.zone, "host data does not name this host"))
+    auxiliary = (str(AuxiliaryState.SUSPENDED),) if record.suspend_image_digest else ()
+    turn.save(ZoneState.INSTALLED, auxiliary=auxiliary)
+    return ()
+
+
+def detach(turn: Turn) -> tuple[str, ...]:
+    """Release the zone; where another host owns it already, or nobody, only this host's own state changes."""
+    record = true_record(turn.placement, turn.look())
+    if changes.is_owner(turn.host, record):
+        changes.claim_all(turn.writer(), changes.release_change(turn.host, turn.agent), turn.look())
+    turn.save(ZoneState.CONFIGURED)
+    return ()
+
+
+def stage_new_key(host: Host, placement: Placement) -> bytes:
+    """Return a new zone key, stored as `key.next`: host data may now be initialised under it.
+
+    The zone's uuid is kept when the host knows it, taken from a slot header otherwise (it names the zone, it proves
+    nothing), and new when there is none.
+    """
+    stored = placement.stored_state().zone_uuid
+    if stored is None:
+        looks = reading.look(host, placement, None)
+        _keep_uuid(placement, _named_uuid(looks) or uuid4())
+    key = secrets.token_bytes(KEY_BYTES)
+    placement.stage_key(key)
+    return key
+
+
+def settle_key(host: Host, placement: Placement) -> None:
+    """Put a staged key in place when host data opens with it, forget it when host data is not sealed under it.
+
+    Neither when host data is unsure: both keys are kept then. Order of a change of keys: `key.next` is durable,
+    then host data is claimed under it, then it replaces `key`. A crash in between is settled here.
+    """
+    key = placement.staged_key()
+    if key is None:
+        return
+    looks = reading.look(host, placement, key)
+    if looks and all(one.region and one.region.record for one in looks):
+        placement.promote_key()
+    elif all(one.region and one.region.slot_errors == ("HD_KEYID", "HD_KEYID") for one in looks):
+        placement.drop_staged_key()
+
+
+def _attach_plain(turn: Turn, _warrant_digest: bytes | None) -> None:
+    looks = turn.look()
+    usable_record(turn.host, turn.placement, looks)
+    changes.claim_all(turn.writer(), changes.attach_change(turn.host, turn.agent), looks)
+
+
+def _attach_forced(turn: Turn, warrant_digest: bytes | None) -> None:
+    looks = turn.look()
+    if _is_free_or_ours(turn.host, looks):
+        return _attach_plain(turn, warrant_digest)
+    _refuse_unless_readable(turn, looks)
+    change = changes.takeover_change(turn.host, turn.placement.zone, warrant_digest, turn.agent)
+    return changes.claim_all(turn.writer(), change, looks, forced=True)
+
+
+def _attach_initialised(turn: Turn, warrant_digest: bytes | None) -> None:
+    looks = turn.look()
+    if not looks or any(one.pair is None for one in looks):
+        raise Refused("NO_STORAGE", said(turn.placement.zone, "a boot device of the zone cannot be read"))
+    key = stage_new_key(turn.host, turn.placement)
+    incarnation = secrets.token_bytes(16)
+
+    def record_of(device: BootDevice) -> Record:
+        return changes.initialise_record(turn.host, device, warrant_digest, turn.agent, incarnation)
+
+    changes.initialise_all(Writer(turn.host, turn.placement, key, turn.agent), record_of, looks, forced=True)
+
+
+_ATTACHES: Final = {
+    None: _attach_plain,
+    Extended.FORCE_TAKEOVER: _attach_forced,
+    Extended.INITIALIZE_HOSTDATA: _attach_initialised,
+}
+
+
+def _is_free_or_ours(host: Host, looks: list[Look]) -> bool:
+    records = [one.region.record for one in looks if one.region and one.status == "CLEAN"]
+    return len(records) == len(looks) > 0 and all(
+        record and (record.state is HostDataState.FREE or record.owner_hostid == host.owner_hostid)
+        for record in records
+    )
+
+
+def _refuse_unless_readable(turn: Turn, looks: list[Look]) -> None:
+    """Refuse a takeover of what the key does not open: nobody could tell what is taken over."""
+    if not looks or any(one.region is None or one.region.zone_uuid is None for one in looks):
+        true_record(turn.placement, looks)  # says which it is: wrong key, no host data, being written
+        raise Refused("HD_NOT_CLEAN", said(turn.placement.zone, "host data cannot be read on every boot device"))
+
+
+def _keep_uuid(placement: Placement, zone_uuid: UUID) -> None:
+    placement.save_state(replace(placement.stored_state(), zone_uuid=zone_uuid))
+
+
+def _named_uuid(looks: list[Look]) -> UUID | None:
+    for image in (image for one in looks for image in one.pair or ()):
+        try:
+            return peek_header(image).zone_uuid
+        except HostDataError:
+            continue
+    return None
+
+
+def _log_name(zone: str, operation: str) -> str:
+    return f"zoneadm.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.{zone}.{operation}"
+
+
+def _write_log(host: Host, name: str, lines: tuple[str, ...]) -> None:
+    with (host.directory / "log" / name).open("a", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)

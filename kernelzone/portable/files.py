@@ -1,0 +1,87 @@
+"""Small files that are either the old or the new ones, whatever dies in between."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kernelzone.portable.errors import PortableError
+
+
+def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Put `text` in the place of `path`, durably: a reader sees the old file or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        os.write(fd, text.encode())
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    os.replace(temporary, path)
+    flush_directory(path.parent)
+
+
+def write_json(path: Path, value: dict[str, Any], *, mode: int = 0o644) -> None:
+    """Put `value` in the place of `path`, durably."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n", mode=mode)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in `path`. Raises: PortableError FILE when it holds anything else; FileNotFoundError."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise PortableError("FILE", f"{path.name} is not JSON; restore it from a copy") from error
+    if not isinstance(value, dict):
+        raise PortableError("FILE", f"{path.name} holds no JSON object; restore it from a copy")
+    return value
+
+
+def flush_directory(directory: Path) -> None:
+    """Make names that were added to or removed from `directory` last through a power loss."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def held(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock file `path` while the block runs. Raises: PortableError BUSY when `wait` is False and it is held.
+
+    The lock ends with the process, so a crash leaves none behind.
+    """
+    with _opened(path) as fd:
+        if not _lock(fd, wait):
+            raise PortableError("BUSY", "another command is working on this zone")
+        yield
+
+
+@contextmanager
+def try_held(path: Path) -> Iterator[bool]:
+    """Yield whether the lock file `path` is held while the block runs; False when somebody else holds it."""
+    with _opened(path) as fd:
+        yield _lock(fd, wait=False)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _lock(fd: int, wait: bool) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True

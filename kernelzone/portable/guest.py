@@ -1,0 +1,217 @@
+"""A running zone: a process of its own that writes a block to its storage every second.
+
+    python -m kernelzone.portable.guest --storage PATH --zone-uuid UUID ...
+
+It lives on when the command that started it ends. SIGTERM ends it after the block it is writing; SIGUSR1 suspends
+it: its memory is sealed under the zone key into the suspend image, then it ends. A guest that is resumed reads its
+memory from standard input. It ends by itself when its storage is gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+from types import FrameType
+from typing import Any, NamedTuple
+
+from kernelzone.portable import blocks
+from kernelzone.portable.blocks import Block
+
+SUSPENDED_EXIT = 3
+
+
+class Memory(NamedTuple):
+    """What a guest must not lose when it is suspended: the last block it wrote, and how long it has run."""
+
+    sequence: int
+    previous: bytes
+    blocks_written: int
+
+
+class Guest:
+    """One zone's writing, from its memory on."""
+
+    def __init__(self, storage: str, identity: tuple[bytes, bytes, bytes]) -> None:
+        self._path = storage
+        self._fd = os.open(storage, os.O_RDWR | os.O_DSYNC | os.O_CLOEXEC)
+        self._zone_uuid, self._incarnation, self._owner_hostid = identity
+        self._name = secrets.token_bytes(16)
+        self._place = blocks.SEGMENT_BLOCKS  # the first write takes a segment
+        self._segment = 0
+        self.memory = Memory(0, blocks.NO_DIGEST, 0)
+
+    def start(self, memory: Memory | None) -> None:
+        """Go on from `memory`, or from the newest block on the storage."""
+        self._newest = self._newest_of_segments()
+        self.memory = memory or self._last_on_storage()
+
+    def write(self) -> None:
+        """Write the next block. Raises: OSError when the storage cannot take it or is gone."""
+        if os.stat(self._path).st_ino != os.fstat(self._fd).st_ino:
+            raise OSError(f"{self._path} was replaced")
+        image = blocks.pack(self._next())
+        if self._place == blocks.SEGMENT_BLOCKS:
+            self._take_segment()
+        offset = blocks.segment_offset(self._segment) + self._place * blocks.BLOCK_BYTES
+        if os.pwrite(self._fd, image, offset) != len(image):
+            raise OSError("short write")
+        self._place += 1
+        self._newest[self._segment] = self.memory.sequence + 1
+        self.memory = Memory(self.memory.sequence + 1, image[-32:], self.memory.blocks_written + 1)
+
+    def _next(self) -> Block:
+        return Block(
+            self._zone_uuid, self._name, self._incarnation, self._owner_hostid,
+            self.memory.sequence + 1, time.time_ns() // 1_000_000, self.memory.previous, b"",
+        )  # fmt: skip
+
+    def _take_segment(self) -> None:
+        if not self._newest:
+            raise OSError("the storage has no room behind its host data")
+        oldest = min(self._newest)
+        self._segment = secrets.choice([place for place, newest in enumerate(self._newest) if newest == oldest])
+        self._place = 0
+
+    def _newest_of_segments(self) -> list[int]:
+        newest = [0] * blocks.segments(self._fd)
+        for placed in blocks.walk(self._fd):
+            segment = placed.position // blocks.SEGMENT_BLOCKS
+            # What is torn cannot say how old it is: 1 keeps its segment from passing for a free one.
+            newest[segment] = max(newest[segment], placed.block.sequence if placed.block else 1)
+        return newest
+
+    def _last_on_storage(self) -> Memory:
+        last: Block | None = None
+        for placed in blocks.walk(self._fd):
+            block = placed.block
+            if block and block.zone_uuid == self._zone_uuid and (last is None or block.sequence > last.sequence):
+                last = block
+        return Memory(last.sequence, last.digest, 0) if last else self.memory
+
+
+class Wishes:
+    """What signals have asked for."""
+
+    def __init__(self) -> None:
+        self.stop = self.suspend = False
+        signal.signal(signal.SIGTERM, self._on_stop)
+        signal.signal(signal.SIGUSR1, self._on_suspend)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def any(self) -> bool:
+        """Return whether the guest is to end."""
+        return self.stop or self.suspend
+
+    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop = True
+
+    def _on_suspend(self, _number: int, _frame: FrameType | None) -> None:
+        self.suspend = True
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a guest until it is told to end; return its exit code: 0 ended, 3 suspended, 1 storage lost."""
+    options = _options(arguments)
+    wishes = Wishes()
+    memory = _given_memory()
+    try:
+        guest = Guest(options.storage, _identity(options))
+        guest.start(memory)
+        guest.write()
+        # The one who started this waits for this word: from here on the zone runs.
+        os.write(1, b"running\n")
+        _detach_output()
+        return _run(guest, wishes, options)
+    except OSError as error:
+        sys.stderr.write(f"guest: {error}\n")
+        return 1
+
+
+def _run(guest: Guest, wishes: Wishes, options: argparse.Namespace) -> int:
+    while not wishes.stop:
+        _write_until(guest, wishes, options.interval)
+        if wishes.suspend and not wishes.stop and _suspend(guest, options):
+            return SUSPENDED_EXIT
+        wishes.suspend = False
+    return 0
+
+
+def _write_until(guest: Guest, wishes: Wishes, interval_s: float) -> None:
+    due = time.monotonic() + interval_s
+    while not wishes.any():
+        # A signal that comes right before the sleep is noticed at its end: so sleeps are short.
+        time.sleep(max(0.0, min(0.2, due - time.monotonic())))
+        if time.monotonic() >= due and not wishes.any():
+            guest.write()
+            due = max(due + interval_s, time.monotonic())
+
+
+def _suspend(guest: Guest, options: argparse.Namespace) -> bool:
+    """Store the suspend image; False, and the zone runs on, when there is no room for it."""
+    try:
+        _store_memory(guest, options)
+    except OSError as error:
+        sys.stderr.write(f"guest: not suspended: {error}\n")
+        return False
+    return True
+
+
+def _store_memory(guest: Guest, options: argparse.Namespace) -> None:
+    # Imported here alone: cryptography would double the memory of every running guest.
+    from pathlib import Path  # noqa: PLC0415
+
+    from kernelzone.portable import suspension  # noqa: PLC0415
+
+    zone_key = bytes.fromhex(Path(options.key_file).read_text("ascii"))
+    sealed = suspension.seal(memory_bytes(guest.memory), zone_key=zone_key, zone_uuid=_uuid_bytes(options.zone_uuid))
+    suspension.store(Path(options.suspend), sealed)
+
+
+def memory_bytes(memory: Memory) -> bytes:
+    """Return the memory as it is sealed and handed over."""
+    return json.dumps([memory.sequence, memory.previous.hex(), memory.blocks_written]).encode()
+
+
+def memory_of(image: bytes) -> Memory:
+    """Return the memory in an image that was unsealed."""
+    sequence, previous, blocks_written = json.loads(image)
+    return Memory(int(sequence), bytes.fromhex(previous), int(blocks_written))
+
+
+def _given_memory() -> Memory | None:
+    image = sys.stdin.buffer.read()
+    return memory_of(image) if image else None
+
+
+def _detach_output() -> None:
+    fd = os.open(os.devnull, os.O_RDWR)
+    os.dup2(fd, 0)
+    os.dup2(fd, 1)
+    os.close(fd)
+
+
+def _identity(options: argparse.Namespace) -> tuple[bytes, bytes, bytes]:
+    return _uuid_bytes(options.zone_uuid), bytes.fromhex(options.incarnation), bytes.fromhex(options.owner_hostid)
+
+
+def _uuid_bytes(text: str) -> bytes:
+    return bytes.fromhex(text.replace("-", ""))
+
+
+def _options(arguments: list[str] | None) -> Any:
+    parser = argparse.ArgumentParser(prog="kz-guest")
+    for name in ("storage", "zone-uuid", "incarnation", "owner-hostid", "key-file", "suspend"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--zone", required=True, help="for `ps` only")
+    parser.add_argument("--interval", type=float, default=1.0)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,227 @@
+"""One zone as one portable host knows it: a directory with its configuration, key and state.
+
+configuration   what `zonecfg` stored, without key source
+key             32 hex digits, mode 0600; `key.next` while a new one is being put in place, then `key.previous`
+state.json      primary and auxiliary states, zone uuid, the guest's process
+claim-N.json    the journal of the last claim on the device with id N
+verb.lock, claim.lock, console
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from kernelzone import suri, zonecfg
+from kernelzone.facts import BootDevice
+from kernelzone.portable import files
+from kernelzone.portable.errors import PortableError
+from kernelzone.portable.guests import GuestProcess, is_alive
+from kernelzone.states import ZoneState
+from kernelzone.words import ZoneName
+from kernelzone.zonecfg import Configuration, ZoneCfgError
+
+GLOBAL_ROOTZPOOL: Final = "rpool"
+KEY_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementState:
+    """What the host remembers of the zone. zone_id: set while it is ready or running."""
+
+    state: ZoneState = ZoneState.CONFIGURED
+    auxiliary: tuple[str, ...] = ()
+    zone_uuid: UUID | None = None
+    zone_id: int | None = None
+    guest: GuestProcess | None = None
+    incarnation: str | None = None
+
+
+class Placement:
+    """The files of one zone on one host. Nothing is kept in memory: other processes change them."""
+
+    def __init__(self, directory: Path, zone: ZoneName) -> None:
+        self.directory = directory
+        self.zone = zone
+
+    def exists(self) -> bool:
+        """Return whether the zone is configured here."""
+        return (self.directory / "configuration").exists()
+
+    def text(self) -> str:
+        """Return the configuration as a zonecfg command file without key source. Raises: PortableError."""
+        try:
+            return (self.directory / "configuration").read_text("utf-8")
+        except FileNotFoundError:
+            raise PortableError("NOT_CONFIGURED", f"{self.zone}: No such zone configured") from None
+
+    def configuration(self) -> Configuration:
+        """Return the configuration without key source, its tokens unresolved."""
+        return zonecfg.parse(self.text())
+
+    def resolved(self) -> Configuration:
+        """Return the configuration with this host's tokens put in."""
+        return resolved(self.configuration(), self.zone)
+
+    def boot_devices(self) -> tuple[BootDevice, ...]:
+        """Return the boot storage of the zone in boot order."""
+        return _boot_devices(self.text(), self.zone)
+
+    def autoboot(self) -> bool:
+        """Return whether the zone boots with its host."""
+        return _autoboot(self.text())
+
+    def suspend_path(self) -> Path | None:
+        """Return where the suspend image belongs, None when the configuration has no place for one."""
+        path = self.resolved().value_of("suspend", "path")
+        return Path(path) if path else None
+
+    def save_text(self, text: str) -> None:
+        """Store a configuration without key source; its directory is made on the first time."""
+        self.directory.mkdir(mode=0o700, exist_ok=True)
+        files.write_text(self.directory / "configuration", text)
+
+    def state(self) -> PlacementState:
+        """Return the state as it is: a running zone whose guest has died is installed."""
+        stored = self.stored_state()
+        if stored.state is ZoneState.RUNNING and not is_alive(stored.guest):
+            return PlacementState(ZoneState.INSTALLED, (), stored.zone_uuid, incarnation=stored.incarnation)
+        return stored
+
+    def stored_state(self) -> PlacementState:
+        """Return the state as the last verb left it."""
+        try:
+            return _state_of(files.read_json(self.directory / "state.json"))
+        except FileNotFoundError:
+            return PlacementState()
+
+    def save_state(self, state: PlacementState) -> None:
+        """Store the state, durably."""
+        files.write_json(self.directory / "state.json", _state_fields(state))
+
+    def journal_path(self, device: BootDevice) -> Path:
+        """Return the file that journals claims on `device` made by verbs of this host."""
+        return self.directory / f"claim-{device.id}.json"
+
+    @property
+    def claim_lock(self) -> Path:
+        """The lock every claim on the zone's host data takes on this host."""
+        return self.directory / "claim.lock"
+
+    @property
+    def verb_lock(self) -> Path:
+        """The lock a verb holds from its first look to its end."""
+        return self.directory / "verb.lock"
+
+    @property
+    def console(self) -> Path:
+        """What the guest had to say."""
+        return self.directory / "console"
+
+    def key(self) -> bytes | None:
+        """Return the zone key, None when there is none. Raises: PortableError KEY when the file is damaged."""
+        return self._read_key("key")
+
+    def staged_key(self) -> bytes | None:
+        """Return the key that is being put in place, if there is one."""
+        return self._read_key("key.next")
+
+    def save_key(self, key: bytes) -> None:
+        """Store the zone key, keeping the one it replaces as `key.previous`."""
+        self.stage_key(key)
+        self.promote_key()
+
+    def stage_key(self, key: bytes) -> None:
+        """Store a new key beside the one in use, durably, before host data is sealed under it."""
+        if len(key) != KEY_BYTES:
+            raise PortableError("KEY", f"a zone key has {KEY_BYTES} bytes")
+        files.write_text(self.directory / "key.next", f"{key.hex()}\n", mode=0o600)
+
+    def promote_key(self) -> None:
+        """Put the staged key in the place of the key, durably; without a staged key nothing changes.
+
+        The old one is linked before it is replaced: at no moment is there no key.
+        """
+        staged, current = self.directory / "key.next", self.directory / "key"
+        if not staged.exists():
+            return
+        if current.exists():
+            (self.directory / "key.previous").unlink(missing_ok=True)
+            os.link(current, self.directory / "key.previous")
+        os.replace(staged, current)
+        files.flush_directory(self.directory)
+
+    def drop_staged_key(self) -> None:
+        """Forget a staged key under which nothing was sealed."""
+        (self.directory / "key.next").unlink(missing_ok=True)
+
+    def _read_key(self, name: str) -> bytes | None:
+        try:
+            key = bytes.fromhex((self.directory / name).read_text("ascii"))
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            key = b""
+        if len(key) != KEY_BYTES:
+            raise PortableError("KEY", f"the key of zone {self.zone} is damaged: {2 * KEY_BYTES} hex digits are needed")
+        return key
+
+
+def resolved(configuration: Configuration, zone: str) -> Configuration:
+    """Return the configuration with the tokens of a portable host put in. Raises: ZoneCfgError ZONECFG_TOKEN."""
+    return zonecfg.resolve(configuration, {"zonename": zone, "global-rootzpool": GLOBAL_ROOTZPOOL})
+
+
+def boot_devices(configuration: Configuration, zone: str) -> tuple[BootDevice, ...]:
+    """Return the boot storage of a configuration in boot order. Raises: ZoneCfgError, SuriError."""
+    return tuple(
+        BootDevice(found.uri, suri.device_ids(found.uri), found.id, found.bootpri)
+        for found in zonecfg.boot_storage(resolved(configuration, zone))
+    )
+
+
+# The inspection of thousands of zones reads the same few texts again and again: parsing them is most of its time.
+@lru_cache(maxsize=4096)
+def _boot_devices(text: str, zone: str) -> tuple[BootDevice, ...]:
+    try:
+        return boot_devices(zonecfg.parse(text), zone)
+    except (ZoneCfgError, suri.SuriError) as error:
+        raise PortableError("CONFIGURATION", f"the configuration of zone {zone} is damaged: {error.code}") from error
+
+
+@lru_cache(maxsize=4096)
+def _autoboot(text: str) -> bool:
+    try:
+        return zonecfg.parse(text).value("autoboot") == "true"
+    except ZoneCfgError:
+        return False
+
+
+def _state_fields(state: PlacementState) -> dict[str, Any]:
+    return {
+        "state": str(state.state),
+        "auxiliary": list(state.auxiliary),
+        "zone_uuid": str(state.zone_uuid) if state.zone_uuid else None,
+        "zone_id": state.zone_id,
+        "guest": list(state.guest) if state.guest else None,
+        "incarnation": state.incarnation,
+    }
+
+
+def _state_of(fields: dict[str, Any]) -> PlacementState:
+    try:
+        uuid, guest = fields["zone_uuid"], fields["guest"]
+        return PlacementState(
+            ZoneState(fields["state"]),
+            tuple(fields["auxiliary"]),
+            UUID(uuid) if uuid else None,
+            fields["zone_id"],
+            GuestProcess(int(guest[0]), int(guest[1])) if guest else None,
+            fields["incarnation"],
+        )
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise PortableError("FILE", "state.json is damaged; restore it from a copy") from error

@@ -1,0 +1,142 @@
+"""How a zone runs and stops: ready, boot (resumes a suspended zone), halt, shutdown, suspend.
+
+Order of a boot: the record says `running`, then the guest starts. Order of a halt: the guest is gone, then the record
+says `installed`. So host data never calls a zone idle while its guest writes.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import Final
+
+from kernelzone.hostdata import HostDataState, Record
+from kernelzone.portable import changes, guests, suspension
+from kernelzone.portable.errors import PortableError
+from kernelzone.portable.guests import GuestProcess
+from kernelzone.portable.turn import Turn
+from kernelzone.portable.verdicts import Refused, said, true_record, usable_record
+from kernelzone.states import ACTIVE, AuxiliaryState, ZoneState
+
+SUSPEND_S: Final = 15.0
+
+
+def ready(turn: Turn) -> tuple[str, ...]:
+    """Take the zone's storage into use without running it."""
+    if turn.state.state is ZoneState.INSTALLED:
+        record = _own_record(turn)
+        digest = record.suspend_image_digest
+        _change_state(turn, HostDataState.READY, suspend_image_digest=digest)
+        turn.save(ZoneState.READY, auxiliary=turn.state.auxiliary, zone_id=_free_zone_id(turn))
+    return ()
+
+
+def boot(turn: Turn, *, fresh: bool) -> tuple[str, ...]:
+    """Run the zone: from its suspend image where there is one and `fresh` is not asked for."""
+    record = _own_record(turn)
+    memory = b"" if fresh or not record.suspend_image_digest else _memory(turn, record)
+    _change_state(turn, HostDataState.RUNNING)
+    try:
+        guest = start_guest(turn, record.incarnation.hex(), memory)
+    except PortableError:
+        _change_state(turn, HostDataState.INSTALLED)
+        turn.save(ZoneState.INSTALLED)
+        raise
+    zone_id = turn.state.zone_id or _free_zone_id(turn)
+    turn.save(ZoneState.RUNNING, guest=guest, zone_id=zone_id, incarnation=record.incarnation.hex())
+    path = turn.placement.suspend_path()
+    if path and record.suspend_image_digest:
+        path.unlink(missing_ok=True)  # consumed, or given up by `boot -R`
+    return ()
+
+
+def halt(turn: Turn) -> tuple[str, ...]:
+    """End the guest. A zone that another host has taken meanwhile is left unavailable here, its host data alone."""
+    guest = turn.state.guest
+    if not guests.end(guest) and not guests.kill(guest):
+        raise Refused("GUEST", said(turn.placement.zone, "the zone does not stop"))
+    # Whatever host data says, the guest is gone: that is what the next verb must find.
+    turn.save(ZoneState.INSTALLED)
+    try:
+        usable_record(turn.host, turn.placement, turn.look())
+    except Refused as refused:
+        turn.save(ZoneState.UNAVAILABLE)
+        return tuple(refused.text.splitlines())
+    _change_state(turn, HostDataState.INSTALLED)
+    return ()
+
+
+def reboot(turn: Turn) -> tuple[str, ...]:
+    """End the guest and boot the zone anew."""
+    lines = halt(turn)
+    if lines:
+        raise Refused("IN_USE", "".join(f"{line}\n" for line in lines))
+    return boot(turn, fresh=True)
+
+
+def suspend(turn: Turn) -> tuple[str, ...]:
+    """End the guest with its memory sealed in the suspend image, and name the image in host data."""
+    zone, path = turn.placement.zone, turn.placement.suspend_path()
+    if path is None:
+        raise Refused("NO_SUSPEND", said(zone, "the configuration has no suspend resource"))
+    path.unlink(missing_ok=True)  # an old image must not be taken for the new one
+    if not guests.end(turn.state.guest, signal.SIGUSR1, wait_s=SUSPEND_S):
+        raise Refused("NO_SUSPEND", said(zone, f"the zone was not suspended and runs on: {path} cannot be written"))
+    turn.save(ZoneState.INSTALLED)
+    digest = suspension.digest_of(path)
+    if digest is None:
+        raise Refused("NO_SUSPEND", said(zone, "the zone stopped without a suspend image"))
+    _change_state(turn, HostDataState.SUSPENDED, suspend_image_digest=digest)
+    turn.save(ZoneState.INSTALLED, auxiliary=(str(AuxiliaryState.SUSPENDED),))
+    return ()
+
+
+def start_guest(turn: Turn, incarnation: str, memory: bytes) -> GuestProcess:
+    """Return the zone's guest, started. Raises: PortableError GUEST."""
+    host, placement = turn.host, turn.placement
+    device = placement.boot_devices()[0]
+    arguments = [
+        f"--zone={placement.zone}",
+        f"--storage={host.path_of(device.uri)}",
+        f"--zone-uuid={placement.stored_state().zone_uuid}",
+        f"--incarnation={incarnation}",
+        f"--owner-hostid={host.owner_hostid}",
+        f"--key-file={placement.directory / 'key'}",
+        f"--suspend={placement.suspend_path() or ''}",
+        f"--interval={host.guest_interval_s}",
+    ]
+    return guests.start(arguments, memory=memory, console=placement.console)
+
+
+def _own_record(turn: Turn) -> Record:
+    """Return the record when CLEAN host data names this host, and only then."""
+    record = usable_record(turn.host, turn.placement, turn.look())
+    if not changes.is_owner(turn.host, record):
+        text = said(turn.placement.zone, "host data says that no host uses the zone; attach it first")
+        raise Refused("NOT_OWNER", text, unavailable=True)
+    return record
+
+
+def _change_state(turn: Turn, state: HostDataState, *, suspend_image_digest: bytes | None = None) -> None:
+    looks = turn.look()
+    true_record(turn.placement, looks)
+    change = changes.state_change(turn.host, state, turn.agent, suspend_image_digest=suspend_image_digest)
+    changes.claim_all(turn.writer(), change, looks)
+
+
+def _memory(turn: Turn, record: Record) -> bytes:
+    """Return what the suspended guest remembers.
+
+    Raises: Refused SUSPEND_IMAGE when it is not the image host data names; the zone stays suspended.
+    """
+    path = turn.placement.suspend_path()
+    if path is None or suspension.digest_of(path) != record.suspend_image_digest:
+        lines = ("the suspend image is not the one host data names", "To give the suspended memory up, boot with -R")
+        raise Refused("SUSPEND_IMAGE", said(turn.placement.zone, *lines))
+    zone_uuid = turn.placement.stored_state().zone_uuid
+    assert zone_uuid is not None
+    return suspension.unseal(path.read_bytes(), zone_key=turn.writer().zone_key, zone_uuid=zone_uuid.bytes)
+
+
+def _free_zone_id(turn: Turn) -> int:
+    stored = (turn.host.placement(zone).stored_state() for zone in turn.host.zones())
+    return 1 + max((one.zone_id or 0 for one in stored if one.state in ACTIVE), default=0)

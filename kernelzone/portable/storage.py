@@ -1,0 +1,50 @@
+"""Where the storage URIs of a portable host lead: image files and block devices.
+
+`file:` and `dev:` name a path on this machine. What hosts reach over a network is a file in the storage directory
+they share: `lu:luname.naa.X` and `iscsi://HOST/luname.naa.X` are both `naa.X`, `nfs://HOST/PATH` is `nfs/HOST/PATH`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from kernelzone import suri
+from kernelzone.portable.errors import PortableError
+
+DEFAULT_BYTES: Final = 16 * 1024 * 1024
+SMALLEST_BYTES: Final = 2 * 1024 * 1024
+
+
+def path_of(uri: str, storage: Path) -> Path:
+    """Return the file or device `uri` names, in the shared directory `storage` when it is on the network.
+
+    Raises: SuriError; PortableError NO_STORAGE for an iscsi target without a luname.
+    """
+    parsed = suri.parse(uri)
+    if parsed.luname:
+        return storage / parsed.luname
+    if parsed.type is suri.SuriType.NFS:
+        return storage / "nfs" / str(parsed.host) / str(parsed.path).lstrip("/")
+    if parsed.path:
+        return Path(parsed.path)
+    raise PortableError("NO_STORAGE", "portable hosts find iscsi storage by luname only")
+
+
+def create(path: Path, size_bytes: int = DEFAULT_BYTES) -> None:
+    """Make a new boot storage at `path`: an image file of zeros that takes no room until it is written.
+
+    Raises: PortableError STORAGE_SIZE, STORAGE_EXISTS.
+    """
+    if size_bytes < SMALLEST_BYTES:
+        raise PortableError("STORAGE_SIZE", f"boot storage has at least {SMALLEST_BYTES} bytes")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise PortableError("STORAGE_EXISTS", f"{path} is there already") from None
+    try:
+        os.ftruncate(fd, size_bytes)
+    finally:
+        os.close(fd)

@@ -1,0 +1,137 @@
+"""The verbs of `zoneadm` on a portable host. Each returns an Outcome with the lines Solaris prints.
+
+Every verb takes the zone's lock, settles what a crash left, asks the state table, looks at host data, and changes it
+only by a claim. A zone boots only when CLEAN host data names this host.
+
+agent: who stands in host data as the writer; the host's own uuid when a verb is typed by hand.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from uuid import UUID
+
+from kernelzone.facts import Outcome
+from kernelzone.portable import attaching, changes, files, guests, running, turn
+from kernelzone.portable.host import Flag, Host
+from kernelzone.portable.turn import Turn
+from kernelzone.states import Verb, ZoneState
+from kernelzone.zoneadm import Extended
+
+
+def install(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
+    """Return how the install ended: DONE, IN_USE, STORAGE_IN_USE, NO_STORAGE or another refusal."""
+    return turn.run(host, zone, Verb.INSTALL, attaching.install, agent)
+
+
+def attach(
+    host: Host,
+    zone: str,
+    extended: Extended | str | None = None,
+    *,
+    agent: UUID | None = None,
+    warrant_digest: bytes | None = None,
+) -> Outcome:
+    """Return how the attach ended: DONE, IN_USE, WRONG_KEY, NO_HOST_DATA, HD_NOT_CLEAN or another refusal.
+
+    extended: `force-takeover` and `initialize-hostdata` are forced actions; typed by hand they have no warrant.
+    """
+    how = Extended(extended) if extended else None
+    act = partial(attaching.attach, extended=how, warrant_digest=warrant_digest)
+    return turn.run(host, zone, Verb.ATTACH, act, agent)
+
+
+def finish_attach(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
+    """Return how the attach ended whose claim the caller has already won: the zone is installed here."""
+    return turn.run(host, zone, Verb.ATTACH, attaching.finish, agent)
+
+
+def detach(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
+    """Return how the detach ended."""
+    return turn.run(host, zone, Verb.DETACH, attaching.detach, agent)
+
+
+def ready(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
+    """Return how making the zone ready ended."""
+    return turn.run(host, zone, Verb.READY, running.ready, agent)
+
+
+def boot(host: Host, zone: str, *, agent: UUID | None = None, fresh: bool = False) -> Outcome:
+    """Return how the boot ended. A suspended zone resumes; with `fresh` (`-R`) it gives its memory up."""
+    return turn.run(host, zone, Verb.BOOT, partial(running.boot, fresh=fresh), agent)
+
+
+def halt(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
+    """Return how the halt ended."""
+    return turn.run(host, zone, Verb.HALT, running.halt, agent)
+
+
+def shutdown(host: Host, zone: str, *, agent: UUID | None = None, restart: bool = False) -> Outcome:
+    """Return how the shutdown ended; with `restart` (`-r`) the zone runs again."""
+    return turn.run(host, zone, Verb.SHUTDOWN, running.reboot if restart else running.halt, agent)
+
+
+def reboot(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
+    """Return how the reboot ended."""
+    return turn.run(host, zone, Verb.REBOOT, running.reboot, agent)
+
+
+def suspend(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
+    """Return how the suspend ended."""
+    return turn.run(host, zone, Verb.SUSPEND, running.suspend, agent)
+
+
+def mark_unavailable(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
+    """Return how marking ended. Host data is not touched."""
+    return turn.run(host, zone, Verb.MARK_UNAVAILABLE, partial(_mark, state=ZoneState.UNAVAILABLE), agent)
+
+
+def mark_incomplete(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
+    """Return how marking ended. Host data is not touched."""
+    return turn.run(host, zone, Verb.MARK_INCOMPLETE, partial(_mark, state=ZoneState.INCOMPLETE), agent)
+
+
+def autoboot(host: Host) -> list[Outcome]:
+    """Boot every installed zone whose configuration says so, as the host's own start does; return how each ended."""
+    placements = [host.placement(zone) for zone in host.zones()]
+    wanted = [one.zone for one in placements if one.autoboot() and one.state().state is ZoneState.INSTALLED]
+    return [boot(host, zone) for zone in wanted]
+
+
+def recover(host: Host) -> None:
+    """Settle what crashed verbs left on this host: open claims, and keys that were being changed.
+
+    A zone on which another command works is left to that command.
+    """
+    for zone in host.zones():
+        placement = host.placement(zone)
+        with files.try_held(placement.verb_lock) as is_mine:
+            if is_mine:
+                changes.recover(host, placement)
+                attaching.settle_key(host, placement)
+
+
+def restart_guests(host: Host) -> int:
+    """Start again the guests that ran when this machine stopped, and return how many.
+
+    For the portable host nothing has happened: it never went down, so host data is neither asked nor changed.
+    """
+    if host.flag is Flag.DEAD:
+        return 0
+    return sum(_restart_guest(host, zone) for zone in host.zones())
+
+
+def _restart_guest(host: Host, zone: str) -> bool:
+    placement = host.placement(zone)
+    stored = placement.stored_state()
+    if stored.state is not ZoneState.RUNNING or guests.is_alive(stored.guest):
+        return False
+    own = Turn(host, placement, stored, host.agent)
+    guest = running.start_guest(own, str(stored.incarnation), b"")
+    own.save(ZoneState.RUNNING, guest=guest, zone_id=stored.zone_id)
+    return True
+
+
+def _mark(own: Turn, *, state: ZoneState) -> tuple[str, ...]:
+    own.save(state)
+    return ()

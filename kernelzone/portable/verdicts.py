@@ -1,0 +1,133 @@
+"""What a verb may do, after a look at the boot storage of its zone; and what `zoneadm` says when it may not.
+
+The in-use, wrong-key and no-host-data messages are Solaris' own. The others are ours: Solaris publishes none for
+host data that is not whole, is not the same on every device, or is in the way of an install.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kernelzone import zoneadm
+from kernelzone.facts import RegionStatus
+from kernelzone.hostdata import HostDataState, Record
+from kernelzone.portable.placement import Placement
+from kernelzone.portable.reading import Look, state_word
+
+if TYPE_CHECKING:
+    from kernelzone.portable.host import Host
+
+
+class Refused(Exception):
+    """A verb that does not go on. `text`: what it prints; `unavailable`: the zone enters that state."""
+
+    def __init__(self, code: str, text: str, *, unavailable: bool = False) -> None:
+        super().__init__(code)
+        self.code = code
+        self.text = text
+        self.unavailable = unavailable
+
+
+def said(zone: str, *lines: str) -> str:
+    """Return lines as the zone's brand prints errors."""
+    return "".join(f"zone '{zone}': error: {line}\n" for line in lines)
+
+
+def usable_record(host: Host, placement: Placement, looks: list[Look]) -> Record:
+    """Return the record of host data that this host may act on: free, or naming this host, on every boot storage.
+
+    Raises: Refused IN_USE, WRONG_KEY, NO_HOST_DATA, HD_NOT_CLEAN, HD_UNSTABLE, HD_CONTRADICTORY.
+    """
+    record = true_record(placement, looks)
+    if record.state is not HostDataState.FREE and record.owner_hostid != host.owner_hostid:
+        raise Refused("IN_USE", in_use_text(placement.zone, record), unavailable=True)
+    return record
+
+
+def true_record(placement: Placement, looks: list[Look]) -> Record:
+    """Return what CLEAN host data says, the same on every boot storage.
+
+    Raises: Refused WRONG_KEY, NO_HOST_DATA, HD_NOT_CLEAN, HD_UNSTABLE, HD_CONTRADICTORY.
+    """
+    _refuse_unreadable(placement, looks)
+    records = []
+    for one in looks:
+        if one.region is None or one.status is not RegionStatus.CLEAN or one.region.record is None:
+            raise _not_whole(placement.zone, one)
+        records.append(one.region.record)
+    if len({(record.state, record.owner_hostid, record.incarnation) for record in records}) != 1:
+        text = said(placement.zone, "host data is not the same on every boot device; a person must decide")
+        raise Refused("HD_CONTRADICTORY", text, unavailable=True)
+    return records[0]
+
+
+def in_use_text(zone: str, record: Record) -> str:
+    """Return the in-use message about the owner that `record` names."""
+    environment = record.boot_environment
+    return zoneadm.in_use_message(
+        zoneadm.InUse(
+            zone,
+            record.owner_hostid,
+            state_word(record.state),
+            record.owner_hostname,
+            environment.name if environment else "",
+            str(environment.uuid) if environment else "",
+            zoneadm.ctime(record.updated_at),
+        )
+    )
+
+
+def refuse_unless_blank(host: Host, placement: Placement, looks: list[Look]) -> None:
+    """Return when nothing was ever written to the boot storage: only then may install take it.
+
+    Solaris does not look and overwrites (11.2 release notes); here it is refused.
+    Raises: Refused IN_USE, STORAGE_IN_USE, NO_STORAGE, HD_UNSTABLE.
+    """
+    zone = placement.zone
+    if not looks:
+        raise Refused("NO_STORAGE", said(zone, "no device of the zone has a bootpri"))
+    for one in looks:
+        if one.status is RegionStatus.NO_STORAGE:
+            raise Refused("NO_STORAGE", said(zone, f"boot storage {one.device.uri} cannot be read"))
+        if one.status is RegionStatus.UNSTABLE:
+            raise _not_whole(zone, one)
+        if one.status is not RegionStatus.BLANK:
+            raise _taken(host, zone, one)
+
+
+def _taken(host: Host, zone: str, one: Look) -> Refused:
+    record = one.region.record if one.region else None
+    if record and one.status is RegionStatus.CLEAN and record.owner_hostid != host.owner_hostid:
+        return Refused("IN_USE", in_use_text(zone, record))
+    text = said(
+        zone,
+        f"boot storage {one.device.uri} carries host data of a zone",
+        "To use that zone, attach it; to install a new one, give it empty boot storage",
+    )
+    return Refused("STORAGE_IN_USE", text)
+
+
+def _refuse_unreadable(placement: Placement, looks: list[Look]) -> None:
+    zone = placement.zone
+    readable = [one for one in looks if one.status not in (RegionStatus.NO_STORAGE, RegionStatus.BLANK)]
+    if not readable:
+        raise Refused("NO_HOST_DATA", zoneadm.no_host_data_message(zone), unavailable=True)
+    unreadable = [one.region for one in readable if one.status is RegionStatus.UNREADABLE]
+    if any(region and "HD_KEYID" in region.slot_errors for region in unreadable):
+        raise Refused("WRONG_KEY", zoneadm.wrong_key_message(zone), unavailable=True)
+    if len(unreadable) == len(readable):
+        raise Refused("NO_HOST_DATA", zoneadm.no_host_data_message(zone), unavailable=True)
+
+
+def _not_whole(zone: str, one: Look) -> Refused:
+    if one.status is RegionStatus.UNSTABLE:
+        text = said(zone, f"host data on {one.device.uri} is being written; try again")
+        return Refused("HD_UNSTABLE", text)
+    errors = one.region.slot_errors if one.region else (None, None)
+    damage = "".join(f", slot {slot} {code}" for slot, code in zip("AB", errors, strict=True) if code)
+    text = said(
+        zone,
+        f"host data on {one.device.uri} is not whole: {one.status}{damage}",
+        "Nothing was changed; a person must decide who uses the zone",
+    )
+    return Refused("HD_NOT_CLEAN", text, unavailable=True)
