@@ -1,0 +1,137 @@
+"""Signed orders go to the broker, again and again until they are answered or expire.
+
+The broker may lose, repeat or delay any of them: the agent's journal runs each order once. A row is first claimed
+(`send_again_at` moves into the future), then published outside of any transaction, then moved to `sent`: a process
+that dies in between has only delayed the next try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from celery import current_app
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from kombu.entity import Exchange, Queue
+from kombu.exceptions import OperationalError
+
+from apps.base.errors import TransitionRefused
+from apps.fleet.models import Agent
+from apps.jobs.models import Job
+from apps.jobs.services.moving import is_routine, move_job
+from apps.jobs.workflow import Move, State
+
+logger = structlog.get_logger(__name__)
+
+TASK: Final = "kzagent.run"
+BATCH: Final = 200
+# after the first, second ... sending; the last one for all that follow
+PAUSES: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 120, 300))
+# an order whose validity is over is sent for its answer alone: the agent repeats its last report, or refuses
+ANSWER_ONLY_EXPIRES_S: Final = 60
+# so long an order of unknown outcome is asked about
+ASK_FOR: Final = timedelta(days=1)
+_UNANSWERED: Final = (State.SENT, State.RUNNING)
+
+
+def dispatch_jobs() -> int:
+    """Return how many orders were published; those a broken broker did not take wait for the next call."""
+    published = 0
+    while claimed := _claim(timezone.now()):
+        sent = _publish(claimed)
+        _mark_sent(sent)
+        published += len(sent)
+        if len(sent) < len(claimed):
+            break
+    return published
+
+
+@transaction.atomic(durable=True)
+def _claim(now: datetime) -> list[Job]:
+    """Return the orders that are due, claimed: nobody else sends them before their pause is over."""
+    valid = Q(state=State.SIGNED) | Q(state__in=_UNANSWERED)
+    due = Q(send_again_at=None) | Q(send_again_at__lte=now)
+    rows = (
+        Job.objects.select_for_update(skip_locked=True, of=("self",))
+        .filter(due, (valid & Q(not_after__gt=now)) | Q(state=State.UNKNOWN, not_after__gt=now - ASK_FOR))
+        .filter(not_before__lte=now, envelope__isnull=False, agent__state=Agent.State.TRUSTED)
+        .select_related("host")
+        .defer("final_report", "args", "warrant")
+        .order_by("created_at")[:BATCH]
+    )
+    claimed = list(rows)
+    for pause in PAUSES:
+        these = [job.pk for job in claimed if _pause(job) == pause]
+        if these:
+            Job.objects.filter(pk__in=these).update(send_again_at=now + pause)
+    return claimed
+
+
+def _pause(job: Job) -> timedelta:
+    if job.state == State.UNKNOWN:
+        return PAUSES[-1]
+    return PAUSES[min(job.sent_count, len(PAUSES) - 1)]
+
+
+def _publish(jobs: list[Job]) -> list[Job]:
+    """Return those of `jobs` that the broker took. Outside of any transaction: the broker may be slow, or gone."""
+    sent: list[Job] = []
+    try:
+        with order_producer() as producer:
+            for job in jobs:
+                send_order(producer, job)
+                sent.append(job)
+    except (OperationalError, OSError) as fault:
+        logger.warning("the broker does not take orders", fault=type(fault).__name__, left=len(jobs) - len(sent))
+    return sent
+
+
+@contextmanager
+def order_producer() -> Iterator[Any]:
+    """Give one producer on one connection for a whole batch."""
+    with current_app.producer_or_acquire() as producer:
+        yield producer
+
+
+def send_order(producer: Any, job: Job) -> None:
+    """Put the order into its agent's queue. Raises: OperationalError, OSError.
+
+    The exchange is the broker's default one: with a named one a queue is lost when the broker forgets its binding.
+    """
+    queue = f"agent.{job.agent_id}"
+    valid_s = (job.not_after - timezone.now()).total_seconds()
+    current_app.send_task(
+        TASK,
+        args=[bytes(job.envelope or b"").decode()],
+        queue=Queue(queue, Exchange(""), routing_key=queue),  # type: ignore[no-untyped-call]
+        expires=max(valid_s, ANSWER_ONLY_EXPIRES_S),
+        producer=producer,
+        retry=False,
+        ignore_result=True,
+    )
+
+
+def _mark_sent(jobs: Iterable[Job]) -> None:
+    """The jobs were published; those that were `signed` are `sent`, and nothing else about them changes."""
+    jobs = list(jobs)
+    now = timezone.now()
+    with transaction.atomic(durable=True):
+        Job.objects.filter(pk__in=[job.pk for job in jobs]).update(sent_count=F("sent_count") + 1)
+        routine = [job.pk for job in jobs if is_routine(job)]
+        Job.objects.filter(pk__in=routine, state=State.SIGNED).update(state=State.SENT, sent_at=now)
+    for job in jobs:
+        if job.state == State.SIGNED and not is_routine(job):
+            _move_to_sent(job, now)
+
+
+def _move_to_sent(job: Job, now: datetime) -> None:
+    try:
+        with transaction.atomic(durable=True):
+            move_job(job, Move.PUBLISH, sent_at=now)
+    except TransitionRefused:
+        logger.info("a report was faster than the row", job=str(job.pk))
