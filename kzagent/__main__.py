@@ -1,0 +1,140 @@
+"""The `kzagent` command: init, run, check."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from kernelzone import words
+from kernelzone.envelope import raw_public_key
+from kzagent import identity
+from kzagent.assembly import assemble, hold_directory, open_hosts
+from kzagent.errors import JournalError, LinkError, SetupError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return the exit code of one command: 0 done, 1 refused with one sentence, 2 wrong usage."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return int(parsed.command(parsed))
+    except SetupError as error:
+        print(f"kzagent: {error}", file=sys.stderr)  # noqa: T201 - the command's answer
+        return 1
+
+
+def init(parsed: argparse.Namespace) -> int:
+    """Make a new agent in a directory and print who it is."""
+    settings = identity.new_settings(
+        deployment=parsed.deployment,
+        url=parsed.url,
+        broker=_broker(parsed.broker),
+        authority_keys=parsed.authority_key,
+        hosts=parsed.host,
+        name=parsed.site,
+    )
+    hosts = sorted(open_hosts(settings))
+    key = identity.create(parsed.directory, settings)
+    made: dict[str, object] = {"agent": str(settings.agent), "public_key": raw_public_key(key).hex(), "hosts": hosts}
+    _print(made if parsed.json else _sentence(made))
+    return 0
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Recover from what a crash left, then work until told to stop."""
+    # Celery takes a fifth of a second to import; the other commands do without.
+    from kzagent.recovery import recover  # noqa: PLC0415
+    from kzagent.worker import serve  # noqa: PLC0415
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    logging.getLogger("celery").setLevel(logging.WARNING)
+    held = hold_directory(parsed.directory)
+    agent = assemble(parsed.directory)
+    try:
+        recover(agent)
+    except JournalError as error:
+        raise SetupError(f"the journal cannot be used, so nothing is run: {error}") from error
+    logging.getLogger(__name__).info(
+        "agent %s acts for %s (lock %d)", agent.settings.agent, ", ".join(sorted(agent.drivers)), held
+    )
+    return serve(agent)
+
+
+def check(parsed: argparse.Namespace) -> int:
+    """Say whether the agent could run: its files, its hosts, the way to the site. Nothing is changed."""
+    settings = identity.load_settings(parsed.directory)
+    key = identity.load_key(parsed.directory)
+    drivers = open_hosts(settings)
+    _print(f"agent {settings.agent}, public key {raw_public_key(key).hex()}")
+    for owner_hostid, driver in sorted(drivers.items()):
+        reachable = "reachable" if driver.is_reachable() else "out of reach: the agent keeps silent about it"
+        _print(f"host {owner_hostid}: {reachable}")
+    return _check_site(settings)
+
+
+def _check_site(settings: identity.Settings) -> int:
+    from kzagent.post import Post  # noqa: PLC0415
+
+    try:
+        answer = Post(settings).batch([])
+    except (LinkError, JournalError) as error:
+        _print(f"site {settings.url}: {error}")
+        return 1
+    _print(f"site {settings.url}: answers, holds {answer.seq} reports of epoch {answer.epoch or '(none)'}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kzagent", description="The agent of kernel-zone hosts.")
+    commands = parser.add_subparsers(required=True, metavar="init | run | check")
+    make = commands.add_parser("init", help="make a new agent in a directory")
+    make.add_argument("directory", type=Path, metavar="DIR")
+    make.add_argument("--deployment", type=_uuid, required=True, help="the deployment's uuid")
+    make.add_argument("--url", required=True, help="the site's address, https://...")
+    make.add_argument("--broker", required=True, help="the broker's URL, or @FILE when it holds a password")
+    make.add_argument("--authority-key", action="append", required=True, metavar="HEX", help="64 hex digits")
+    make.add_argument("--host", action="append", required=True, metavar="HOSTDIR", help="a host it acts for")
+    make.add_argument("--site", default="", help="where it stands, for people")
+    make.add_argument("--json", action="store_true", help="print JSON")
+    make.set_defaults(command=init)
+    for name, command, purpose in (("run", run, "run the agent"), ("check", check, "say whether it could run")):
+        one = commands.add_parser(name, help=purpose)
+        one.add_argument("directory", type=Path, metavar="DIR")
+        one.set_defaults(command=command)
+    return parser
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return words.canonical_uuid(text)
+    except words.WordError as error:
+        raise argparse.ArgumentTypeError(error.message) from error
+
+
+def _broker(text: str) -> str:
+    """Return the broker's URL; one with a password comes from a file, for argument lists are public."""
+    if text.startswith("@"):
+        try:
+            return Path(text[1:]).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SetupError(f"{text[1:]} cannot be read") from error
+    if urlsplit(text).password:
+        raise SetupError("a broker URL with a password is given as @FILE: argument lists are public")
+    return text
+
+
+def _sentence(made: dict[str, object]) -> str:
+    return f"agent {made['agent']}\npublic key {made['public_key']}"
+
+
+def _print(said: object) -> None:
+    print(json.dumps(said) if isinstance(said, dict) else said)  # noqa: T201 - the command's answer
+
+
+if __name__ == "__main__":
+    sys.exit(main())

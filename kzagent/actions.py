@@ -1,0 +1,124 @@
+"""What each kind of order does, once its checks have passed: one function per kind, found in `ACTIONS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
+from kernelzone import zoneadm
+from kernelzone.facts import InUse, Outcome
+from kernelzone.orders import (
+    ExportResult,
+    Kind,
+    ProbeResult,
+    ReportState,
+    VerbResult,
+    WithdrawResult,
+)
+from kernelzone.states import Verb
+from kzagent.agent import placement_of
+from kzagent.checks import Case
+from kzagent.errors import OrderRefused, Stopping
+from kzagent.evidence import high_water_of, inspect, keep, read_zone
+from kzagent.forced import run_forced
+from kzagent.reports import Said
+
+MAX_WINDOW_S: Final = 600
+MAX_CONFIGURATION: Final = 32 * 1024
+MAX_SAMPLES: Final = 2000
+
+
+def run_inspect(case: Case) -> Said:
+    """Return the host, whole."""
+    began_ms = case.agent.clock.monotonic_ms()
+    result = inspect(case.agent, case.driver)
+    keep(case.agent, case.driver, result.readings, began_ms)
+    marks = high_water_of(case.agent, result.readings)
+    return Said(ReportState.DONE, "DONE", case.order.owner_hostid, result=result, high_water=marks)
+
+
+def run_probe(case: Case) -> Said:
+    """Return write samples over the window, and a reading made after it."""
+    window_s = case.order.read_args().window_s
+    if not 1 <= window_s <= MAX_WINDOW_S:
+        raise OrderRefused("FIELD", f"a window is 1 to {MAX_WINDOW_S} s")
+    samples, said_s = [], 0
+    for sample in case.driver.sample(case.zone, window_s):
+        if case.agent.stopping.is_set():
+            raise Stopping()
+        samples.append(sample)
+        if sample.at_ms >= said_s * 1000:
+            case.say_progress(min(said_s, window_s), window_s, "watching boot storage for writes")
+            said_s += max(1, window_s // 60)
+    readings = read_zone(case.agent, case.driver, case.zone)
+    changed = sum(sample.changed_blocks for sample in samples)
+    result = ProbeResult(window_s, tuple(samples[:MAX_SAMPLES]), changed, readings)
+    marks = high_water_of(case.agent, readings)
+    return Said(ReportState.DONE, "DONE", case.order.owner_hostid, result=result, high_water=marks)
+
+
+def run_export(case: Case) -> Said:
+    """Return the configuration of one zone, without its key."""
+    result = ExportResult(case.driver.configuration(case.zone))
+    return Said(ReportState.DONE, "DONE", case.order.owner_hostid, result=result)
+
+
+def run_configure(case: Case) -> Said:
+    """Return how a command file without key source was taken over."""
+    text = case.order.read_args().text
+    if len(text.encode("utf-8", "replace")) > MAX_CONFIGURATION:
+        raise OrderRefused("FIELD", f"a command file has at most {MAX_CONFIGURATION} bytes")
+    return _after_verb(case, case.driver.configure(case.zone, text))
+
+
+def run_verb(case: Case, verb: Verb) -> Said:
+    """Return how one of the safe verbs ended, with the zone as it was found afterwards."""
+    return _after_verb(case, case.driver.run(verb, case.zone))
+
+
+def run_withdraw(case: Case) -> Said:
+    """Return whether the order named was taken back before it acted."""
+    wanted = case.order.read_args().order
+    withdrawn = wanted in case.agent.withdraw((wanted,))
+    result = WithdrawResult(withdrawn)
+    code = "DONE" if withdrawn else "TOO_LATE"
+    return Said(ReportState.DONE, code, case.order.owner_hostid, result=result)
+
+
+def _after_verb(case: Case, outcome: Outcome) -> Said:
+    readings = read_zone(case.agent, case.driver, case.zone)
+    placement = placement_of(case.driver, case.zone)
+    return Said(
+        ReportState.DONE if outcome.is_done else ReportState.FAILED,
+        outcome.code,
+        case.order.owner_hostid,
+        lines=outcome.lines,
+        result=VerbResult(outcome, placement, readings, _in_use(outcome)),
+        high_water=high_water_of(case.agent, readings),
+    )
+
+
+def _in_use(outcome: Outcome) -> InUse | None:
+    """Return the six fields of an in-use message among the lines, None when there is none."""
+    found = zoneadm.parse_in_use("\n".join(outcome.lines))
+    return found.facts() if found else None
+
+
+ACTIONS: Final[Mapping[Kind, Callable[[Case], Said]]] = {
+    Kind.INSPECT: run_inspect,
+    Kind.PROBE: run_probe,
+    Kind.EXPORT: run_export,
+    Kind.CONFIGURE: run_configure,
+    Kind.INSTALL: partial(run_verb, verb=Verb.INSTALL),
+    Kind.ATTACH: partial(run_verb, verb=Verb.ATTACH),
+    Kind.DETACH: partial(run_verb, verb=Verb.DETACH),
+    Kind.READY: partial(run_verb, verb=Verb.READY),
+    Kind.BOOT: partial(run_verb, verb=Verb.BOOT),
+    Kind.HALT: partial(run_verb, verb=Verb.HALT),
+    Kind.SHUTDOWN: partial(run_verb, verb=Verb.SHUTDOWN),
+    Kind.SUSPEND: partial(run_verb, verb=Verb.SUSPEND),
+    Kind.WITHDRAW: run_withdraw,
+    Kind.FORCE_TAKEOVER: run_forced,
+    Kind.INITIALIZE_HOSTDATA: run_forced,
+}

@@ -1,0 +1,61 @@
+"""One running agent: its files, its journal, its hosts and its way to the site, put together once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from kernelzone.facts import PlacementFacts
+from kernelzone.words import HostId, ZoneName
+from kzagent.authority import Authority
+from kzagent.clock import Clock
+from kzagent.drivers import ZoneDriver
+from kzagent.errors import JournalError
+from kzagent.identity import Settings
+from kzagent.journal import Journal
+from kzagent.link import Link
+from kzagent.remembered import FORGET_OTHERS_AFTER_S
+from kzagent.reports import Reports
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Agent:
+    """What every part of the agent works with. `dropped` counts the messages not worth an answer, by code."""
+
+    settings: Settings
+    clock: Clock
+    journal: Journal
+    reports: Reports
+    authority: Authority
+    link: Link
+    drivers: Mapping[HostId, ZoneDriver]
+    stopping: threading.Event = field(default_factory=threading.Event)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.authority.on_withdrawn = self.withdraw
+
+    def drop(self, code: str, message: str) -> None:
+        """Count a message that is not answered, and say so."""
+        self.dropped[code] += 1
+        logger.warning("dropped a message: %s (%s, %d so far)", message, code, self.dropped[code])
+
+    def withdraw(self, orders: tuple[UUID, ...]) -> list[UUID]:
+        """Return those of `orders` that are withdrawn now and will not act."""
+        now = self.clock.now()
+        try:
+            return self.journal.withdraw(orders, now + FORGET_OTHERS_AFTER_S, now) if orders else []
+        except JournalError as error:
+            logger.error("a withdrawal was not kept: %s", error)
+            return []
+
+
+def placement_of(driver: ZoneDriver, zone: ZoneName) -> PlacementFacts | None:
+    """Return the placement of that name on the host, None when it configures none. Raises: DriverError."""
+    return next((placement for placement in driver.placements() if placement.zone == zone), None)

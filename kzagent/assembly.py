@@ -1,0 +1,72 @@
+"""An agent put together from its directory."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Final
+
+from kernelzone.words import HostId
+from kzagent.agent import Agent
+from kzagent.authority import Authority
+from kzagent.clock import Clock
+from kzagent.drivers import ZoneDriver
+from kzagent.drivers.portable import open_portable
+from kzagent.errors import DriverError, JournalError, SetupError
+from kzagent.identity import Settings, load_key, load_settings
+from kzagent.journal import Journal
+from kzagent.link import Link
+from kzagent.post import Post
+from kzagent.reports import Reports
+
+LOCK_NAME: Final = "lock"
+
+
+def assemble(directory: Path, clock: Clock | None = None) -> Agent:
+    """Return the agent of `directory`, its hosts opened; nothing has been sent or run yet.
+
+    Raises: SetupError.
+    """
+    settings, key = load_settings(directory), load_key(directory)
+    clock = clock or Clock()
+    drivers = open_hosts(settings)
+    try:
+        journal = Journal(directory)
+    except JournalError as error:
+        raise SetupError(f"the journal in {directory} cannot be used: {error}") from error
+    reports = Reports(settings, key, journal, clock)
+    authority = Authority(settings, clock)
+    link = Link(Post(settings), journal, reports, authority)
+    return Agent(settings, clock, journal, reports, authority, link, drivers)
+
+
+def open_hosts(settings: Settings) -> dict[HostId, ZoneDriver]:
+    """Return the driver of every host, by owner hostid. Raises: SetupError, also for two hosts with one hostid."""
+    drivers: dict[HostId, ZoneDriver] = {}
+    for host in settings.hosts:
+        try:
+            driver = open_portable(Path(host.directory), settings.agent)
+        except DriverError as error:
+            raise SetupError(f"{host.directory} cannot be opened as a host: {error}") from error
+        if driver.owner_hostid in drivers:
+            raise SetupError(f"two hosts of this agent have the hostid {driver.owner_hostid}")
+        drivers[driver.owner_hostid] = driver
+    return drivers
+
+
+def hold_directory(directory: Path) -> int:
+    """Return the open lock of an agent's directory; it is held until the process ends.
+
+    Raises: SetupError when another agent runs from it.
+    """
+    try:
+        fd = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SetupError(f"{directory} cannot be used ({error.strerror}): run 'kzagent init' first") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(fd)
+        raise SetupError(f"another agent runs from {directory}") from error
+    return fd

@@ -1,0 +1,79 @@
+"""The authority's last word: the newest beacon, and how old it is by the monotonic clock."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+from kernelzone import envelope
+from kernelzone.orders import BEACON_TYPE, MAX_BEACON_BYTES, Beacon, OrderError, read_beacon
+from kzagent.clock import Clock
+from kzagent.identity import Settings
+
+logger = logging.getLogger(__name__)
+
+MAX_BEACON_AGE_S: Final = 600
+MAX_CLOCK_DIFFERENCE_S: Final = 120
+
+
+class Authority:
+    """What the authority said last. `on_withdrawn` gets the withdrawn orders of each new beacon."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._beacon: Beacon | None = None
+        self._received_ms = 0
+        self.on_withdrawn: Callable[[tuple[UUID, ...]], object] = lambda orders: None
+
+    def hear(self, text: str) -> bool:
+        """Return whether `text` is a beacon of the authority, newer than the last one; it is then kept."""
+        try:
+            verified = envelope.verify(
+                text.encode("utf-8"),
+                payload_type=BEACON_TYPE,
+                keys=self._settings.authority(),
+                max_payload_bytes=MAX_BEACON_BYTES,
+            )
+            beacon = read_beacon(verified.payload)
+        except (envelope.EnvelopeError, OrderError, UnicodeEncodeError) as error:
+            logger.warning("a beacon was dropped: %s", getattr(error, "code", "FORMAT"))
+            return False
+        if beacon.v != 1 or beacon.deployment != self._settings.deployment or not self._keep(beacon):
+            return False
+        self.on_withdrawn(beacon.withdrawn)
+        return True
+
+    def age_s(self) -> float | None:
+        """Return how long ago the newest beacon came, None when none came since this agent started."""
+        with self._lock:
+            if self._beacon is None:
+                return None
+            return (self._clock.monotonic_ms() - self._received_ms) / 1000
+
+    def has_spoken_lately(self) -> bool:
+        """Return whether a beacon came within the time in which it counts."""
+        age_s = self.age_s()
+        return age_s is not None and age_s <= MAX_BEACON_AGE_S
+
+    def is_clock_right(self) -> bool:
+        """Return whether a recent beacon confirms this machine's wall clock."""
+        with self._lock:
+            if self._beacon is None:
+                return False
+            age_s = (self._clock.monotonic_ms() - self._received_ms) / 1000
+            expected = self._beacon.at + age_s
+        return age_s <= MAX_BEACON_AGE_S and abs(self._clock.now() - expected) <= MAX_CLOCK_DIFFERENCE_S
+
+    def _keep(self, beacon: Beacon) -> bool:
+        # Only a newer one counts: the web tier may hold one back, and must not make an old one look fresh.
+        with self._lock:
+            if self._beacon is not None and beacon.at <= self._beacon.at:
+                return False
+            self._beacon = beacon
+            self._received_ms = self._clock.monotonic_ms()
+            return True

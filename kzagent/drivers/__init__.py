@@ -1,0 +1,82 @@
+"""What an agent can ask of one host; the agent knows no other way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from kernelzone.facts import HostFacts, Outcome, PlacementFacts, ReadingFacts, Sample
+from kernelzone.hostdata import ClaimJournal, ClaimOutcome, Intent
+from kernelzone.hostdata import Outcome as ClaimEnd
+from kernelzone.orders import ConfigurationText, Kind
+from kernelzone.states import Verb
+from kernelzone.words import Digest, HostId, ZoneName
+
+
+class ForcedClaim(NamedTuple):
+    """All that a forced action's claim rests on. `warrant_sha256`: of the order's payload bytes.
+
+    `readings`: what was approved, one for each boot storage. `journal` makes the journal for a device's claim.
+    `still_valid` is asked directly before the first write.
+    """
+
+    kind: Kind
+    agent: UUID
+    readings: tuple[ReadingFacts, ...]
+    high_water: int
+    warrant_sha256: Digest
+    journal: Callable[[str], ClaimJournal]
+    still_valid: Callable[[], bool]
+
+
+class ZoneDriver(Protocol):
+    """One host. Every method is blocking; none raises on "refused", all raise DriverError on "could not ask"."""
+
+    @property
+    def owner_hostid(self) -> HostId:
+        """The host, as it names itself in host data."""
+
+    def is_reachable(self) -> bool:
+        """Return whether the agent can speak for the host now; if not, it keeps silent about it."""
+
+    def host(self) -> HostFacts:
+        """Return the host as it says it is."""
+
+    def placements(self) -> list[PlacementFacts]:
+        """Return the zones the host knows, by name."""
+
+    def configuration(self, zone: ZoneName) -> ConfigurationText:
+        """Return the exported configuration of a zone, its key source removed."""
+
+    def read(self, zone: ZoneName, high_water: Callable[[UUID | None], int]) -> list[ReadingFacts]:
+        """Return one reading for each boot storage of a zone; `high_water` gives the mark of a zone uuid."""
+
+    def sample(self, zone: ZoneName, window_s: float) -> Iterator[Sample]:
+        """Yield looks at the boot storage of a zone while `window_s` passes, without writing to it."""
+
+    def run(self, verb: Verb, zone: ZoneName) -> Outcome:
+        """Return how a verb ended."""
+
+    def configure(self, zone: ZoneName, text: str) -> Outcome:
+        """Return how a command file without key source was taken over."""
+
+    def claim(self, zone: ZoneName, forced: ForcedClaim) -> ClaimOutcome:
+        """Return how the claim of a forced action ended; CLAIMED: on every boot storage of the zone.
+
+        One lost after another was won is UNKNOWN. Raises: DriverError when it was refused before INTENT.
+        """
+
+    def recover(self, zone: ZoneName, device: str, intent: Intent, journal: ClaimJournal, valid: bool) -> ClaimEnd:
+        """Return how a claim that a crash interrupted is settled; `valid`: its order may still write.
+
+        Raises: DriverError when boot storage cannot be read.
+        """
+
+    def finish_attach(self, zone: ZoneName) -> Outcome:
+        """Return how the attach ended whose claim was won."""
+
+
+# From a host's directory to its driver.
+OpenDriver = Callable[[Path], ZoneDriver]

@@ -1,0 +1,229 @@
+"""The driver of portable hosts: directories of `kernelzone.portable`, acted on in this process."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from kernelzone.facts import HostFacts, Outcome, PlacementFacts, ReadingFacts, Sample
+from kernelzone.hostdata import (
+    ClaimJournal,
+    ClaimOutcome,
+    Device,
+    ExpectedRegion,
+    HostDataError,
+    Intent,
+    RegionStatus,
+    change_host_data,
+    initialise_host_data,
+    recover_host_data,
+)
+from kernelzone.hostdata import Outcome as ClaimEnd
+from kernelzone.orders import ConfigurationText, Kind
+from kernelzone.portable import attaching, changes, files, verbs
+from kernelzone.portable.errors import PortableError
+from kernelzone.portable.host import Host
+from kernelzone.portable.placement import Placement
+from kernelzone.states import Verb, ZoneState
+from kernelzone.suri import SuriError
+from kernelzone.words import Digest, HostId, WordError, ZoneName
+from kernelzone.zonecfg import ZoneCfgError
+from kzagent.drivers import ForcedClaim
+from kzagent.errors import DriverError
+
+SAMPLE_INTERVAL_S: Final = 0.5
+_VERBS: Final[dict[Verb, Callable[..., Outcome]]] = {
+    Verb.INSTALL: verbs.install,
+    Verb.ATTACH: verbs.attach,
+    Verb.DETACH: verbs.detach,
+    Verb.READY: verbs.ready,
+    Verb.BOOT: verbs.boot,
+    Verb.HALT: verbs.halt,
+    Verb.SHUTDOWN: verbs.shutdown,
+    Verb.SUSPEND: verbs.suspend,
+}
+# A slot that opens with the key says whose the zone was; without one nobody could tell what is taken over.
+_TAKEABLE: Final = frozenset({"CLEAN", "CLAIM", "SINGLE_A", "SINGLE_B", "SPLIT"})
+
+
+class PortableDriver:
+    """One portable host. `agent`: who stands in host data as the writer."""
+
+    def __init__(self, directory: Path, agent: UUID) -> None:
+        with _asked("open the host"):
+            self._host = Host.open(directory)
+        self._agent = agent
+
+    @property
+    def owner_hostid(self) -> HostId:
+        """The host, as it names itself in host data."""
+        return self._host.owner_hostid
+
+    def is_reachable(self) -> bool:
+        """Return whether the host is up: for one that is dead or cut off its agent keeps silent."""
+        try:
+            return self._host.is_reachable
+        except (OSError, ValueError):
+            return False
+
+    def host(self) -> HostFacts:
+        """Return the host as it says it is."""
+        with _asked("ask the host"):
+            return self._host.facts()
+
+    def placements(self) -> list[PlacementFacts]:
+        """Return the zones the host knows, by name."""
+        with _asked("list the zones"):
+            return self._host.placements()
+
+    def configuration(self, zone: ZoneName) -> ConfigurationText:
+        """Return the exported configuration of a zone, without key source."""
+        with _asked("export the configuration"):
+            text = self._host.configuration(zone)
+        return ConfigurationText(zone, text, Digest(hashlib.sha256(text.encode("utf-8")).hexdigest()))
+
+    def read(self, zone: ZoneName, high_water: Callable[[UUID | None], int]) -> list[ReadingFacts]:
+        """Return one reading for each boot storage of a zone."""
+        with _asked("read host data"):
+            known = self._host.placement(zone).stored_state().zone_uuid
+            return self._host.read(zone, high_water=high_water(known))
+
+    def sample(self, zone: ZoneName, window_s: float) -> Iterator[Sample]:
+        """Yield looks at the boot storage of a zone while `window_s` passes."""
+        with _asked("watch boot storage"):
+            yield from self._host.sample(zone, window_s, SAMPLE_INTERVAL_S)
+
+    def run(self, verb: Verb, zone: ZoneName) -> Outcome:
+        """Return how a verb ended."""
+        with _asked(f"run {verb}"):
+            return _VERBS[verb](self._host, zone, agent=self._agent)
+
+    def configure(self, zone: ZoneName, text: str) -> Outcome:
+        """Return how a command file without key source was taken over."""
+        raise DriverError("NOT_OFFERED", "this driver does not configure yet")
+
+    def claim(self, zone: ZoneName, forced: ForcedClaim) -> ClaimOutcome:
+        """Return how the claim of a forced action ended, on every boot storage of the zone."""
+        with _asked("claim host data"):
+            placement = self._host.placement(zone)
+            with files.held(placement.verb_lock, wait=False):
+                claim_one = self._claim_of(placement, forced)
+                return _claim_each(forced.readings, claim_one)
+
+    def recover(self, zone: ZoneName, device: str, intent: Intent, journal: ClaimJournal, valid: bool) -> ClaimEnd:
+        """Return how a claim that a crash interrupted is settled."""
+        with _asked("settle a claim"):
+            placement = self._host.placement(zone)
+            with files.held(placement.verb_lock, wait=False):
+                lock = placement.claim_lock
+                path = self._host.path_of(device)
+                ended = recover_host_data(
+                    Device(path), intent, journal=journal, lock_path=lock, order_still_valid=valid
+                )
+                attaching.settle_key(self._host, placement)
+                return ended
+
+    def finish_attach(self, zone: ZoneName) -> Outcome:
+        """Return how the attach ended whose claim was won."""
+        with _asked("finish the attach"):
+            if self._host.placement(zone).state().state is ZoneState.INSTALLED:
+                # It was installed here while host data named another: the attach begins where Solaris' would.
+                verbs.mark_unavailable(self._host, zone, agent=self._agent)
+            return verbs.finish_attach(self._host, zone, agent=self._agent)
+
+    def _claim_of(self, placement: Placement, forced: ForcedClaim) -> Callable[[ReadingFacts], ClaimOutcome]:
+        """Return what claims one boot storage; all of a zone get the same incarnation."""
+        warrant = bytes.fromhex(forced.warrant_sha256)
+        if forced.kind is Kind.FORCE_TAKEOVER:
+            return partial(self._take_over, placement, forced, self._takeover_change(placement, forced, warrant))
+        key = attaching.stage_new_key(self._host, placement)
+        return partial(self._initialise, placement, forced, key, secrets.token_bytes(16), warrant)
+
+    def _takeover_change(self, placement: Placement, forced: ForcedClaim, warrant: bytes) -> changes.Change:
+        if not all(reading.status.value in _TAKEABLE for reading in forced.readings):
+            raise DriverError("NO_HOST_DATA", "host data cannot be opened: nobody could tell what is taken over")
+        return changes.takeover_change(self._host, placement.zone, warrant, self._agent)
+
+    def _take_over(
+        self, placement: Placement, forced: ForcedClaim, change: changes.Change, reading: ReadingFacts
+    ) -> ClaimOutcome:
+        key, zone_uuid = placement.key(), placement.stored_state().zone_uuid
+        if key is None or zone_uuid is None:
+            raise DriverError("NO_KEY", "the zone has no key or no uuid here")
+        return change_host_data(
+            Device(self._host.path_of(reading.device)),
+            zone_key=key,
+            zone_uuid=zone_uuid,
+            agent=self._agent,
+            change=change,
+            journal=forced.journal(reading.device),
+            lock_path=placement.claim_lock,
+            expected=_expected(reading),
+            high_water=forced.high_water,
+            still_valid=forced.still_valid,
+        )
+
+    def _initialise(
+        self,
+        placement: Placement,
+        forced: ForcedClaim,
+        key: bytes,
+        incarnation: bytes,
+        warrant: bytes,
+        reading: ReadingFacts,
+    ) -> ClaimOutcome:
+        zone_uuid = placement.stored_state().zone_uuid
+        device = next((found for found in placement.boot_devices() if found.uri == reading.device), None)
+        if zone_uuid is None or device is None or reading.raw_sha256 is None:
+            raise DriverError("NO_STORAGE", "boot storage of the zone cannot be read")
+        return initialise_host_data(
+            Device(self._host.path_of(reading.device)),
+            zone_key=key,
+            zone_uuid=zone_uuid,
+            agent=self._agent,
+            record=changes.initialise_record(self._host, device, warrant, self._agent, incarnation),
+            journal=forced.journal(reading.device),
+            lock_path=placement.claim_lock,
+            expected_raw=bytes.fromhex(reading.raw_sha256),
+            high_water=forced.high_water,
+            still_valid=forced.still_valid,
+        )
+
+
+def open_portable(directory: Path, agent: UUID) -> PortableDriver:
+    """Return the driver of the portable host in `directory`. Raises: DriverError."""
+    return PortableDriver(directory, agent)
+
+
+def _claim_each(readings: tuple[ReadingFacts, ...], claim: Callable[[ReadingFacts], ClaimOutcome]) -> ClaimOutcome:
+    """Claim one boot storage after the other; a loss after a win leaves a zone that only a person can settle."""
+    outcome = ClaimOutcome(ClaimEnd.NOT_APPLIED)
+    for number, reading in enumerate(readings):
+        outcome = claim(reading)
+        if outcome.outcome is not ClaimEnd.CLAIMED:
+            return outcome if number == 0 else outcome._replace(outcome=ClaimEnd.UNKNOWN)
+    return outcome
+
+
+def _expected(reading: ReadingFacts) -> ExpectedRegion:
+    if reading.raw_sha256 is None:
+        raise DriverError("NO_STORAGE", "boot storage of the zone cannot be read")
+    record = bytes.fromhex(reading.record_sha256) if reading.record_sha256 else None
+    return ExpectedRegion(RegionStatus(reading.status), reading.generation, record, bytes.fromhex(reading.raw_sha256))
+
+
+@contextmanager
+def _asked(what: str) -> Iterator[None]:
+    """Turn what a portable host raises into the one fault of drivers; the message names codes, not contents."""
+    try:
+        yield
+    except (PortableError, HostDataError, SuriError, ZoneCfgError, WordError) as error:
+        raise DriverError(error.code, f"could not {what}: {error.code}") from error
+    except OSError as error:
+        raise DriverError("IO", f"could not {what}: {error.strerror or type(error).__name__}") from error

@@ -1,0 +1,93 @@
+"""What an agent finds out: the state of a host, readings it will remember, write samples."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from kernelzone import strict
+from kernelzone.facts import ReadingFacts, RegionStatus
+from kernelzone.orders import InspectResult
+from kernelzone.words import Digest, ZoneName
+from kzagent.agent import Agent
+from kzagent.drivers import ZoneDriver
+from kzagent.remembered import OwnReading, high_water, keep_readings, raise_high_water
+
+logger = logging.getLogger(__name__)
+
+
+def read_zone(agent: Agent, driver: ZoneDriver, zone: ZoneName) -> tuple[ReadingFacts, ...]:
+    """Return fresh readings of a zone, kept as this agent's own. Raises: DriverError, JournalError."""
+    began_ms = agent.clock.monotonic_ms()
+    readings = tuple(driver.read(zone, _marks(agent)))
+    keep(agent, driver, readings, began_ms)
+    return readings
+
+
+def inspect(agent: Agent, driver: ZoneDriver) -> InspectResult:
+    """Return one host, whole; its readings are not kept yet. Raises: DriverError."""
+    placements = tuple(driver.placements())
+    readings: list[ReadingFacts] = []
+    configurations = []
+    for placement in placements:
+        readings.extend(driver.read(placement.zone, _marks(agent)))
+        configurations.append(driver.configuration(placement.zone))
+    return InspectResult(driver.host(), placements, tuple(readings), tuple(configurations))
+
+
+def keep(agent: Agent, driver: ZoneDriver, readings: Sequence[ReadingFacts], began_ms: int) -> None:
+    """Remember readings that will be reported: a warrant may name one of them.
+
+    began_ms: when they were begun, by the monotonic clock; from then on they age. Raises: JournalError.
+    """
+    mine = [
+        OwnReading(
+            nonce=reading.nonce,
+            owner_hostid=driver.owner_hostid,
+            zone=reading.zone,
+            device=reading.device,
+            raw_sha256=reading.raw_sha256,
+            monotonic_ms=began_ms,
+            boot_id=agent.clock.boot_id,
+            is_open=True,
+        )
+        for reading in readings
+    ]
+    keep_readings(agent.journal, mine)
+    raise_high_water(
+        agent.journal,
+        [
+            (reading.zone_uuid, reading.generation, reading.record_sha256)
+            for reading in readings
+            if reading.status is RegionStatus.CLEAN and reading.zone_uuid is not None
+        ],
+    )
+
+
+def high_water_of(agent: Agent, readings: Iterable[ReadingFacts]) -> dict[str, int]:
+    """Return the highest generations seen of the zones read, by zone uuid."""
+    found = {reading.zone_uuid for reading in readings if reading.zone_uuid is not None}
+    return {str(zone_uuid): high_water(agent.journal, zone_uuid) for zone_uuid in sorted(found)}
+
+
+def state_digest(result: InspectResult) -> Digest:
+    """Return the digest of what may change about a host: no times and no nonces, which change at every look."""
+    state = strict.write(result)
+    state["host"].pop("at")
+    for reading in state["readings"]:
+        reading.pop("nonce")
+        reading.pop("at")
+    state["configurations"] = [_without_text(configuration) for configuration in state["configurations"]]
+    return Digest(hashlib.sha256(strict.canonical(state)).hexdigest())
+
+
+def _marks(agent: Agent) -> Callable[[UUID | None], int]:
+    return partial(high_water, agent.journal)
+
+
+def _without_text(configuration: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in configuration.items() if name != "text"}

@@ -1,0 +1,116 @@
+"""The way to the site and back: the outbox is posted, the answer says what it holds, wants and withdraws."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections import deque
+from typing import Final
+
+from kernelzone.words import HostId
+from kzagent.authority import Authority
+from kzagent.errors import JournalError, LinkError
+from kzagent.journal import Journal
+from kzagent.post import Answer, Post
+from kzagent.reports import Reports
+
+logger = logging.getLogger(__name__)
+
+MAX_BATCH: Final = 200
+MAX_BATCH_BYTES: Final = 8 * 1024 * 1024 - 256 * 1024
+FIRST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 30.0
+
+
+class Link:
+    """Posts what the outbox holds, one batch at a time."""
+
+    def __init__(self, post: Post, journal: Journal, reports: Reports, authority: Authority) -> None:
+        self._post = post
+        self._journal = journal
+        self._reports = reports
+        self._authority = authority
+        self._one_at_a_time = threading.Lock()
+        self._has_met = False
+        self._again: deque[bytes] = deque(maxlen=MAX_BATCH)
+        self._wanted: set[HostId] = set()
+
+    def send_again(self, envelope: bytes) -> None:
+        """Send a report once more that the site may have lost."""
+        self._again.append(envelope)
+        self._reports.new.wake()
+
+    def take_wanted(self) -> set[HostId]:
+        """Return the hosts whose full state the site has asked for since the last call."""
+        with self._one_at_a_time:
+            wanted, self._wanted = self._wanted, set()
+        return wanted
+
+    def exchange(self) -> bool:
+        """Return whether nothing is left to send; one batch was posted and its answer taken in.
+
+        Raises: LinkError, JournalError.
+        """
+        with self._one_at_a_time:
+            # The first one carries nothing: only its answer tells whether this journal is the one the site knows.
+            batch = self._batch() if self._has_met else []
+            answer = self._post.batch([envelope for _, envelope in batch])
+            before = self._journal.acknowledged
+            self._take(answer)
+            self._has_met = True
+            if any(seq for seq, _ in batch) and self._journal.acknowledged <= before:
+                raise LinkError("the site holds none of what it was sent")
+            return not self._again and not self._journal.outgoing(1, 1)
+
+    def ask(self) -> None:
+        """Post an empty batch for the sake of the answer. Raises: LinkError, JournalError."""
+        with self._one_at_a_time:
+            self._take(self._post.batch([]))
+            self._has_met = True
+
+    def run(self, stopping: threading.Event) -> None:
+        """Send whatever is new at once, until `stopping`; after a failure wait ever longer."""
+        pause_s = FIRST_PAUSE_S
+        while not stopping.is_set():
+            try:
+                if self.exchange():
+                    self._reports.new.wait(LONGEST_PAUSE_S)
+                pause_s = FIRST_PAUSE_S
+            except (LinkError, JournalError) as error:
+                logger.warning("reports wait: %s", error)
+                stopping.wait(pause_s * random.uniform(0.75, 1.25))  # noqa: S311 - only spreads the load
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            except Exception:
+                # The loop that carries every report must outlive a bug in one of them.
+                logger.exception("reports wait: unexpected")
+                stopping.wait(LONGEST_PAUSE_S)
+
+    def _batch(self) -> list[tuple[int, bytes]]:
+        """Return (number, envelope) of what goes out next; a repeated report has no number here."""
+        outgoing: list[tuple[int, bytes]] = list(self._journal.outgoing(MAX_BATCH, MAX_BATCH_BYTES))
+        size = sum(len(envelope) for _, envelope in outgoing)
+        while self._again and len(outgoing) < MAX_BATCH and size + len(self._again[0]) <= MAX_BATCH_BYTES:
+            envelope = self._again.popleft()
+            outgoing.append((0, envelope))
+            size += len(envelope)
+        return outgoing
+
+    def _take(self, answer: Answer) -> None:
+        if why := self._break_in_the_journal(answer):
+            self._reports.begin_epoch(why)
+        elif answer.epoch == self._journal.epoch:
+            self._journal.confirm(answer.seq)
+        self._wanted.update(answer.wanted)
+        if answer.beacon is not None:
+            self._authority.hear(answer.beacon)
+
+    def _break_in_the_journal(self, answer: Answer) -> str:
+        """Return why this journal and what the site holds cannot both be whole, or nothing."""
+        if answer.epoch != self._journal.epoch:
+            return "the site knows another epoch" if self._journal.acknowledged else ""
+        if answer.seq > self._journal.last_seq:
+            return "the site holds reports this journal does not know: it was restored"
+        if answer.seq < self._journal.acknowledged:
+            return "the site has lost reports it had confirmed"
+        return ""

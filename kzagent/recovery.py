@@ -1,0 +1,125 @@
+"""What an agent does at its start with what a crash left: agent.md, "After a crash", row by row.
+
+no INTENT                     forgotten: the order may come again while it is valid
+INTENT, host data unchanged   not-applied; the order stays burned
+INTENT, slot A mine or torn   slot A is restored byte for byte, not-applied
+slot A mine, slot B torn      finished while the order is valid, else unknown
+both slots mine               done, attach pending: a person starts the attach
+another's record, SPLIT       nothing is touched: lost or unknown
+attach begun                  unknown, with a reading that settles it
+report stored, not sent       the outbox sends it
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from typing import Final
+from uuid import UUID
+
+from kernelzone.facts import Outcome
+from kernelzone.hostdata import Outcome as ClaimEnd
+from kernelzone.orders import ReportState, VerbResult
+from kzagent.agent import Agent, placement_of
+from kzagent.drivers import ZoneDriver
+from kzagent.errors import DriverError, JournalError
+from kzagent.evidence import high_water_of, read_zone
+from kzagent.intents import Deadline, OpenIntent, OrderClaim, open_intents
+from kzagent.reports import Said
+
+logger = logging.getLogger(__name__)
+
+ATTACH_PENDING: Final = "ATTACH_PENDING"
+_UNTOUCHED: Final = frozenset({"CHANGED", "EXPIRED", "NOT_APPLIED"})
+
+
+def recover(agent: Agent) -> None:
+    """Settle every order a crash interrupted, and report it. Raises: JournalError."""
+    forgotten = agent.journal.forget_unfinished()
+    if forgotten:
+        logger.info("%d orders that a stop interrupted may come again", forgotten)
+    by_order: dict[UUID, list[OpenIntent]] = defaultdict(list)
+    for intent in open_intents(agent.journal):
+        by_order[intent.order].append(intent)
+    for intents in by_order.values():
+        _recover_order(agent, intents)
+
+
+def _recover_order(agent: Agent, intents: list[OpenIntent]) -> None:
+    first = intents[0]
+    driver = agent.drivers.get(first.owner_hostid)
+    if driver is None or not driver.is_reachable():
+        logger.error("order %s stays open: host %s is out of reach", first.order, first.owner_hostid)
+        return
+    try:
+        said = _settled(agent, driver, intents)
+    except DriverError as error:
+        logger.error("order %s stays open: %s", first.order, error)
+        return
+    agent.reports.say(said, first.order)
+    logger.warning("order %s was interrupted: %s %s", first.order, said.state, said.code)
+
+
+def _settled(agent: Agent, driver: ZoneDriver, intents: list[OpenIntent]) -> Said:
+    """Return what is to be reported about one order. Raises: DriverError when boot storage cannot be asked."""
+    first = intents[0]
+    if any(intent.state == "attaching" for intent in intents):
+        return _said(agent, driver, first, ReportState.UNKNOWN, "ATTACH_UNCLEAR")
+    ends = [_settle(agent, driver, intent) for intent in intents]
+    state, code = _verdict(ends, is_whole=_is_whole(driver, intents))
+    return _said(agent, driver, first, state, code)
+
+
+def _settle(agent: Agent, driver: ZoneDriver, intent: OpenIntent) -> ClaimEnd:
+    """Return how one claim ended, as the journal says or as boot storage does."""
+    if intent.state == "committed":
+        return ClaimEnd.CLAIMED
+    if intent.state == "closed":
+        return ClaimEnd(intent.outcome)
+    place = (intent.owner_hostid, intent.zone, intent.device)
+    journal = OrderClaim(agent.journal, intent.order, place, intent.deadline)
+    valid = _is_valid(agent, intent.deadline)
+    return driver.recover(intent.zone, intent.device, intent.images, journal, valid)
+
+
+def _verdict(ends: list[ClaimEnd], *, is_whole: bool) -> tuple[ReportState, str]:
+    """Return state and code of an order from how its claims ended; a mixture is for a person."""
+    if all(end is ClaimEnd.CLAIMED for end in ends):
+        return (ReportState.DONE, ATTACH_PENDING) if is_whole else (ReportState.UNKNOWN, "INCOMPLETE")
+    if all(end in _UNTOUCHED for end in ends):
+        return ReportState.NOT_APPLIED, str(ends[0])
+    if all(end is ClaimEnd.LOST for end in ends):
+        return ReportState.LOST, "LOST"
+    return ReportState.UNKNOWN, "UNKNOWN"
+
+
+def _is_whole(driver: ZoneDriver, intents: list[OpenIntent]) -> bool:
+    """Return whether every boot storage of the zone has an intent: one that has none was not claimed."""
+    placement = placement_of(driver, intents[0].zone)
+    devices = {device.uri for device in placement.boot_storage} if placement else set()
+    return devices == {intent.device for intent in intents}
+
+
+def _is_valid(agent: Agent, deadline: Deadline) -> bool:
+    """Return whether the order may still write: by the monotonic clock of the same start, else not at all."""
+    clock = agent.clock
+    is_same_start = deadline.boot_id == clock.boot_id
+    return is_same_start and clock.monotonic_ms() < deadline.monotonic_ms and clock.now() <= deadline.not_after
+
+
+def _said(agent: Agent, driver: ZoneDriver, intent: OpenIntent, state: ReportState, code: str) -> Said:
+    try:
+        readings = read_zone(agent, driver, intent.zone)
+        placement = placement_of(driver, intent.zone)
+    except (DriverError, JournalError) as error:
+        logger.warning("no reading after order %s: %s", intent.order, error)
+        readings, placement = (), None
+    outcome = Outcome("recovery", state is ReportState.DONE, None, code, ())
+    return Said(
+        state,
+        code,
+        intent.owner_hostid,
+        lines=(f"the agent was interrupted; found after its restart: {code}",),
+        result=VerbResult(outcome, placement, readings, None),
+        high_water=high_water_of(agent, readings),
+    )

@@ -1,0 +1,122 @@
+"""Reports: what the agent says, signed by it, kept in the outbox until the site holds it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from kernelzone import envelope, strict
+from kernelzone.orders import (
+    FINAL_REPORT_STATES,
+    MAX_REPORT_BYTES,
+    REPORT_TYPE,
+    Progress,
+    Report,
+    ReportState,
+    read_report,
+    write_report,
+)
+from kernelzone.words import HostId, shown
+from kzagent.clock import Clock
+from kzagent.identity import Settings
+from kzagent.journal import Journal
+from kzagent.wakeup import Wakeup
+
+logger = logging.getLogger(__name__)
+
+# An envelope is a third larger than its payload, and a batch of one must fit the 8 MiB the site takes.
+MAX_PAYLOAD_BYTES: Final = 6 * 1000 * 1000
+MAX_LINE: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is to be reported. `lines` are new ones only; `result` is a dataclass of kernelzone.orders or None."""
+
+    state: ReportState
+    code: str
+    owner_hostid: HostId | None = None
+    progress: Progress | None = None
+    lines: tuple[str, ...] = ()
+    result: Any = None
+    high_water: dict[str, int] | None = None
+
+
+class Reports:
+    """Signs what is said, in the order in which it is said."""
+
+    def __init__(self, settings: Settings, key: Ed25519PrivateKey, journal: Journal, clock: Clock) -> None:
+        self._settings = settings
+        self._key = key
+        self._journal = journal
+        self._clock = clock
+        self.new = Wakeup()
+
+    def say(self, said: Said, order: UUID | None = None) -> int:
+        """Return the number of the report, which is kept for sending; a final one ends the order.
+
+        Raises: JournalError.
+        """
+        is_final = order is not None and said.state in FINAL_REPORT_STATES
+        seq = self._journal.add_report(
+            lambda epoch, seq: self._signed(self._report(said, order, epoch, seq)),
+            order=order,
+            is_final=is_final,
+            now=self._clock.now(),
+        )
+        self.new.wake()
+        return seq
+
+    def alarm(self, said: Said, order: UUID) -> int:
+        """Return the number of a report about `order` that does not become its last report. Raises: JournalError."""
+        seq = self._journal.add_report(
+            lambda epoch, seq: self._signed(self._report(said, order, epoch, seq)),
+            order=None,
+            is_final=False,
+            now=self._clock.now(),
+        )
+        self.new.wake()
+        return seq
+
+    def sign_again(self, old: bytes, epoch: str, seq: int) -> bytes:
+        """Return the report in the envelope `old`, one of this agent's own, under another epoch and number."""
+        raw = envelope.raw_public_key(self._key)
+        payload = envelope.verify(old, payload_type=REPORT_TYPE, keys=[raw], max_payload_bytes=MAX_REPORT_BYTES).payload
+        return self._signed(replace(read_report(payload), epoch=epoch, seq=seq))
+
+    def begin_epoch(self, why: str) -> None:
+        """Begin a new epoch: open warrants find their readings closed."""
+        epoch = self._journal.begin_epoch(self.sign_again)
+        logger.error("a new epoch %s begins, all readings are closed: %s", epoch, why)
+        self.new.wake()
+
+    def _report(self, said: Said, order: UUID | None, epoch: str, seq: int) -> Report:
+        return Report(
+            v=1,
+            deployment=self._settings.deployment,
+            agent=self._settings.agent,
+            owner_hostid=said.owner_hostid,
+            epoch=epoch,
+            seq=seq,
+            order=order,
+            at=self._clock.now(),
+            monotonic_ms=self._clock.monotonic_ms(),
+            boot_id=self._clock.boot_id,
+            state=said.state,
+            progress=said.progress,
+            code=said.code,
+            lines=tuple(shown(line, MAX_LINE) for line in said.lines),
+            result=None if said.result is None else strict.write(said.result),
+            high_water=said.high_water or {},
+        )
+
+    def _signed(self, report: Report) -> bytes:
+        payload = write_report(report)
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            smaller = replace(report, state=ReportState.FAILED, code="REPORT_TOO_LARGE", lines=(), result=None)
+            payload = write_report(smaller)
+        return envelope.sign(payload, payload_type=REPORT_TYPE, key=self._key)

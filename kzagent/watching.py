@@ -1,0 +1,121 @@
+"""What an agent says unasked: that it lives, and what has changed on its hosts."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from typing import Final
+
+from kernelzone import strict
+from kernelzone.orders import Heartbeat, ReportState
+from kernelzone.words import Digest, HostId
+from kzagent.agent import Agent
+from kzagent.drivers import ZoneDriver
+from kzagent.errors import DriverError, JournalError
+from kzagent.evidence import high_water_of, inspect, keep, state_digest
+from kzagent.remembered import forget_old
+from kzagent.reports import Said
+
+logger = logging.getLogger(__name__)
+
+FORGET_EVERY_S: Final = 600
+
+
+class Watch:
+    """Looks at every host: at once when a zone changes state, whole with every heartbeat."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._reported: dict[HostId, Digest] = {}
+        self._glances: dict[HostId, Digest] = {}
+
+    def run(self) -> None:
+        """Watch until the agent stops."""
+        agent = self._agent
+        beat_at = forget_at = agent.clock.monotonic_ms()
+        while not agent.stopping.is_set():
+            try:
+                now = agent.clock.monotonic_ms()
+                if now >= beat_at:
+                    beat_at = now + agent.settings.heartbeat_s * 1000
+                    self.beat()
+                else:
+                    self.glance()
+                if now >= forget_at:
+                    forget_at = now + FORGET_EVERY_S * 1000
+                    forget_old(agent.journal, agent.clock)
+            except JournalError as error:
+                logger.error("watching waits: %s", error)
+            except Exception:
+                # The loop that says the agent lives must outlive a bug in one look.
+                logger.exception("watching waits: unexpected")
+            agent.stopping.wait(agent.settings.watch_s)
+
+    def beat(self) -> None:
+        """Say that the agent lives, with the digest of every host it can speak for; whole states where they changed.
+
+        Raises: JournalError.
+        """
+        wanted = self._agent.link.take_wanted()
+        hosts: dict[str, Digest] = {}
+        for owner_hostid, driver in self._agent.drivers.items():
+            if (digest := self._look(driver, is_wanted=owner_hostid in wanted)) is not None:
+                hosts[owner_hostid] = digest
+        self._agent.reports.say(Said(ReportState.DONE, "HEARTBEAT", result=Heartbeat(hosts)))
+
+    def glance(self) -> None:
+        """Report the hosts on which a zone has changed state since the last look, and those the site wants.
+
+        Raises: JournalError.
+        """
+        wanted = self._agent.link.take_wanted()
+        for owner_hostid, driver in self._agent.drivers.items():
+            seen = self._glance_at(driver)
+            changed = seen is not None and self._glances.get(owner_hostid) != seen
+            if seen is not None and (changed or owner_hostid in wanted):
+                self._look(driver, is_wanted=True)
+
+    def _look(self, driver: ZoneDriver, *, is_wanted: bool) -> Digest | None:
+        """Return the digest of a host's state, None when nobody can speak for it; report the state if it is new."""
+        agent, owner_hostid = self._agent, driver.owner_hostid
+        glance = self._glance_at(driver)
+        if glance is None:
+            return None
+        began_ms = agent.clock.monotonic_ms()
+        try:
+            result = inspect(agent, driver)
+        except DriverError as error:
+            logger.warning("host %s could not be inspected: %s", owner_hostid, error)
+            return None
+        digest = state_digest(result)
+        if is_wanted or self._reported.get(owner_hostid) != digest:
+            with agent.journal.database.writing():
+                keep(agent, driver, result.readings, began_ms)
+                marks = high_water_of(agent, result.readings)
+                agent.reports.say(Said(ReportState.DONE, "STATE", owner_hostid, result=result, high_water=marks))
+            self._reported[owner_hostid] = digest
+        self._glances[owner_hostid] = glance
+        return digest
+
+    def _glance_at(self, driver: ZoneDriver) -> Digest | None:
+        """Return the digest of what a quick look shows: the placements, without reading boot storage."""
+        if not driver.is_reachable():
+            return None
+        try:
+            placements = strict.write(driver.placements())
+        except DriverError as error:
+            logger.warning("host %s could not be asked: %s", driver.owner_hostid, error)
+            return None
+        return Digest(hashlib.sha256(strict.canonical(placements)).hexdigest())
+
+
+def start(agent: Agent) -> list[threading.Thread]:
+    """Return the threads that run beside the worker, started."""
+    threads = [
+        threading.Thread(target=agent.link.run, args=(agent.stopping,), name="link", daemon=True),
+        threading.Thread(target=Watch(agent).run, name="watch", daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    return threads

@@ -1,0 +1,128 @@
+"""The Celery worker of an agent: one queue, four threads, the settings that were measured.
+
+Source: agent.md, "Celery settings (measured, not defaults)".
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import Any, Final
+
+from celery import Celery
+from celery.signals import worker_shutting_down
+from kombu.entity import Exchange, Queue
+from kombu.transport import TRANSPORT_ALIASES
+
+from kzagent import watching
+from kzagent.agent import Agent
+from kzagent.broker import TASK
+from kzagent.execution import execute
+from kzagent.identity import Settings
+
+logger = logging.getLogger(__name__)
+
+THREADS: Final = 4
+# An order that has reached INTENT needs milliseconds; what takes longer gives way, and a crash is recovered from.
+STOP_WITHIN_S: Final = 5.0
+
+
+def queue_name(settings: Settings) -> str:
+    """Return the one queue of an agent, however many hosts it acts for."""
+    return f"agent.{settings.agent}"
+
+
+def celery_settings(settings: Settings) -> dict[str, Any]:
+    """Return Celery's settings for an agent."""
+    name = queue_name(settings)
+    return {
+        "broker_url": settings.broker,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "worker_enable_remote_control": False,
+        "worker_send_task_events": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "task_default_exchange": "",
+        "task_default_queue": name,
+        "task_default_routing_key": name,
+        "task_queues": [_queue(name)],
+        "task_acks_late": False,
+        "task_reject_on_worker_lost": False,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": {
+            "ack_emulation": False,
+            "priority_steps": [0],
+            "global_keyprefix": settings.broker_prefix,
+            "socket_timeout": 15,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+        },
+        "timezone": "UTC",
+    }
+
+
+def _queue(name: str) -> Any:
+    # Without the empty exchange every agent would touch one shared binding key.
+    exchange: Any = Exchange
+    queue: Any = Queue
+    return queue(name, exchange(""), routing_key=name)
+
+
+def celery_app(agent: Agent) -> Celery:
+    """Return the Celery application whose only task runs envelopes for `agent`."""
+    for scheme in ("redis", "rediss"):
+        TRANSPORT_ALIASES[scheme] = "kzagent.broker:Transport"
+    app = Celery("kzagent", set_as_current=False)
+    app.config_from_object(celery_settings(agent.settings))
+
+    def run(envelope: str) -> None:
+        execute(agent, envelope)
+
+    app.task(name=TASK, ignore_result=True, acks_late=False)(run)
+    return app
+
+
+def serve(agent: Agent) -> int:
+    """Work off the queue until the process is told to stop; return the exit code."""
+    app = celery_app(agent)
+    worker_shutting_down.connect(_stopper(agent), weak=False)
+    threads = watching.start(agent)
+    worker = app.Worker(
+        pool="threads",
+        concurrency=THREADS,
+        queues=[queue_name(agent.settings)],
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        hostname=queue_name(agent.settings),
+        quiet=True,
+    )
+    try:
+        worker.start()
+    except SystemExit as ended:
+        logger.info("the worker ended: %s", ended.code)
+    finally:
+        _stop(agent)
+        for thread in threads:
+            thread.join(timeout=1.0)
+    return int(worker.exitcode or 0)
+
+
+def _stopper(agent: Agent) -> Any:
+    def stopped(**_: object) -> None:
+        _stop(agent)
+        deadline = threading.Timer(STOP_WITHIN_S, os._exit, args=(0,))
+        deadline.daemon = True
+        deadline.start()
+
+    return stopped
+
+
+def _stop(agent: Agent) -> None:
+    agent.stopping.set()
+    agent.reports.new.wake()
