@@ -51,6 +51,7 @@ class Child:
 
     def start(self) -> None:
         """Run the program in a session of its own, so that a terminal's Ctrl-C reaches the supervisor alone."""
+        self.last_lines.clear()
         launcher = [sys.executable, "-I", "-S", LAUNCHER, str(os.getpid()), str(int(self.plan.death_signal))]
         self.process = subprocess.Popen(  # noqa: S603 - argument vectors of our own, no shell
             [*launcher, *self.plan.argv],

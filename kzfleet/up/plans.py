@@ -19,28 +19,31 @@ KEY_VARIABLES = {
 }
 
 
-def site_plans(var: Path, *, port: int) -> list[Plan]:
-    """Return how web, control, signer and beat are run."""
+def site_plans(var: Path, *, port: int, extra: Mapping[str, str]) -> list[Plan]:
+    """Return how web, control, signer and beat are run. extra: settings where the caller's environment has none."""
     web_keys = ("KZFLEET_SECRET_KEY_FILE", "KZFLEET_TOTP_KEY_FILE")
     uvicorn = (sys.executable, "-m", "uvicorn", "kzfleet.asgi:application", "--host", "127.0.0.1")
     listening = ("--port", str(port), "--no-access-log", "--log-config", str(BASE_DIR / "kzfleet/uvicorn.json"))
     control = ("worker", "-Q", "control", "-P", "threads", "-c", "4", *QUIET, "-n", "control@%h")
-    return [
-        Plan("web", (*uvicorn, *listening, "--timeout-graceful-shutdown", "1"), _env(var, "web", web_keys, port)),
-        Plan("control", (*CELERY, *control), _env(var, "control", (), port)),
-        Plan("signer", (*DJANGO, "sign"), _env(var, "signer", ("KZFLEET_AUTHORITY_KEY_FILE",), port)),
-        Plan("beat", (*CELERY, "beat", "-S", "celery.beat:Scheduler", "--pidfile="), _env(var, "beat", (), port)),
-    ]
+    signer_keys = ("KZFLEET_AUTHORITY_KEY_FILE",)
+    plans = {
+        "web": ((*uvicorn, *listening, "--timeout-graceful-shutdown", "1"), web_keys),
+        "control": ((*CELERY, *control), ()),
+        "signer": ((*DJANGO, "sign"), signer_keys),
+        "beat": ((*CELERY, "beat", "-S", "celery.beat:Scheduler", "--pidfile="), ()),
+    }
+    base = {**extra, **_given(), "KZFLEET_BASE_URL": f"http://127.0.0.1:{port}"}
+    return [Plan(name, argv, {**base, **_own(var, name, keys)}) for name, (argv, keys) in plans.items()]
 
 
 def agent_plan(directory: Path) -> Plan:
     """Return how the agent of `directory` is run: it gets nothing of the site's, not even its settings."""
-    argv = (sys.executable, "-m", "kzagent", "run", str(directory))
-    return Plan(f"agent-{directory.name}", argv, _plain_env(), essential=False)
+    argv = (sys.executable, "-W", "ignore", "-m", "kzagent", "run", str(directory))
+    return Plan(directory.name, argv, _plain_env(), essential=False)
 
 
 def guests_plan(fleet: Path) -> Plan:
-    """Return how the one is run that ends the guests of the demonstration when all else ends."""
+    """Return how the one is run that makes the demonstration's guests run, and ends them when all else ends."""
     argv = (sys.executable, "-m", "kzfleet.up.guests", str(fleet))
     return Plan("guests", argv, _plain_env(), essential=False, death_signal=signal.SIGTERM)
 
@@ -51,13 +54,14 @@ def _plain_env() -> dict[str, str]:
     return {**env, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(BASE_DIR)}
 
 
-def _env(var: Path, process: str, keys: tuple[str, ...], port: int) -> Mapping[str, str]:
-    """Return the environment of a Django process: every setting given to us, and its own keys alone."""
-    given = {n: v for n, v in os.environ.items() if n.startswith("KZFLEET_") or n in ("DATABASE_URL", "BROKER_URL")}
-    own = {name: str(keys_dir(var) / file) if name in keys else "" for name, file in KEY_VARIABLES.items()}
-    fixed = {
-        "DJANGO_SETTINGS_MODULE": "kzfleet.settings",
-        "KZFLEET_PROCESS": process,
-        "KZFLEET_BASE_URL": f"http://127.0.0.1:{port}",
-    }
-    return {**_plain_env(), **given, **fixed, **own}
+def _given() -> dict[str, str]:
+    """Return every setting that was given to us."""
+    names = ("DATABASE_URL", "BROKER_URL", "CACHE_URL")
+    return {name: value for name, value in os.environ.items() if name.startswith("KZFLEET_") or name in names}
+
+
+def _own(var: Path, process: str, keys: tuple[str, ...]) -> dict[str, str]:
+    """Return what is this process's alone: its name, and the key files it may use, no others."""
+    files = {name: str(keys_dir(var) / file) if name in keys else "" for name, file in KEY_VARIABLES.items()}
+    fixed = {"DJANGO_SETTINGS_MODULE": "kzfleet.settings", "KZFLEET_PROCESS": process}
+    return {**_plain_env(), **fixed, **files}

@@ -13,13 +13,16 @@ from kzfleet.places import embedded_broker_url
 from kzfleet.up import preparation
 from kzfleet.up.accounts import NO_SECRET, Account, demonstration_accounts
 from kzfleet.up.broker import broker_answers, broker_plan
+from kzfleet.up.demonstration import SITE_TIMES, fleet_directory, prepared_agents
+from kzfleet.up.guests import READY
 from kzfleet.up.look import answers
-from kzfleet.up.plans import site_plans
+from kzfleet.up.plans import agent_plan, guests_plan, site_plans
 from kzfleet.up.refusals import CannotStart
 from kzfleet.up.supervisor import Supervisor, say
 
 BROKER_WAIT_S = 10.0
 WEB_WAIT_S = 60.0
+FLEET_WAIT_S = 60.0
 
 
 def up(*, port: int, empty: bool, verbose: bool) -> None:
@@ -45,19 +48,31 @@ def up(*, port: int, empty: bool, verbose: bool) -> None:
 
 
 def _start(supervisor: Supervisor, var: Path, *, port: int, empty: bool) -> None:
-    began = time.monotonic()
+    began, base_url = time.monotonic(), f"http://127.0.0.1:{port}"
     if preparation.make_keys(var):
         say(f"keys made in {var / 'keys'}")
     _start_broker(supervisor, var)
     _migrate()
     accounts = demonstration_accounts(var)
     connections.close_all()
-    for plan in site_plans(var, port=port):
+    for plan in site_plans(var, port=port, extra={} if empty else SITE_TIMES):
         supervisor.start(plan)
-    if not supervisor.run_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), timeout_s=WEB_WAIT_S):
+    if not empty:
+        _start_fleet(supervisor, var, base_url)
+    if not supervisor.run_until(lambda: answers(f"{base_url}/healthz"), timeout_s=WEB_WAIT_S):
         raise CannotStart(f"The web process did not answer within {WEB_WAIT_S:g} s: see {var / 'log' / 'web.log'}.")
     _say_accounts(accounts)
-    say(f"ready after {time.monotonic() - began:.1f} s: http://127.0.0.1:{port}  (Ctrl-C stops everything)")
+    say(f"ready after {time.monotonic() - began:.1f} s: {base_url}  (Ctrl-C stops everything)")
+
+
+def _start_fleet(supervisor: Supervisor, var: Path, base_url: str) -> None:
+    guests = supervisor.start(guests_plan(fleet_directory(var)))
+    if not supervisor.run_until(lambda: READY in guests.last_lines, timeout_s=FLEET_WAIT_S):
+        raise CannotStart(f"The demonstration fleet did not start within {FLEET_WAIT_S:g} s: see {guests.path}.")
+    agents = prepared_agents(var, base_url=base_url)
+    connections.close_all()
+    for directory in agents:
+        supervisor.start(agent_plan(directory))
 
 
 def _start_broker(supervisor: Supervisor, var: Path) -> None:

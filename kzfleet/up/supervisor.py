@@ -5,6 +5,7 @@ Ours, because those tried leave orphans after `kill -9` or stop all when one chi
 
 import contextlib
 import json
+import re
 import selectors
 import signal
 import sys
@@ -21,6 +22,8 @@ FAST_DEATH_S = 10.0
 FAST_DEATHS_MAX = 5
 BACKOFF_MAX_S = 30.0
 QUIET_LEVELS = {"debug", "info"}
+# A line of the agent: date, time, level, who, what.
+QUIET_LINE = re.compile(r"\S+ \S+ (?:DEBUG|INFO) ")
 
 
 class Supervisor:
@@ -135,11 +138,11 @@ class Supervisor:
 
 
 def is_worth_showing(line: str) -> bool:
-    """Return whether a child's line belongs on the terminal: what is not a JSON line of a low level."""
+    """Return whether a child's line belongs on the terminal: what is not a line of a low level."""
     try:
         entry = json.loads(line)
     except ValueError:
-        return bool(line.strip())
+        return bool(line.strip()) and not QUIET_LINE.match(line)
     return not isinstance(entry, dict) or str(entry.get("level", "")).lower() not in QUIET_LEVELS
 
 

@@ -175,6 +175,8 @@ import time; time.sleep(60)"""
         ("[1, 2]", True),
         ("12", True),
         ('{"level": null}', True),
+        ("2026-11-23 13:00:00,001 INFO kzagent.worker: agent acts for 83a0cc71", False),
+        ("2026-11-23 13:00:00,001 WARNING kzagent.link: the site does not answer", True),
     ],
 )
 def test_lines_worth_showing(line: str, is_shown: bool) -> None:
