@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import IO, Any, Final
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound as DrfNotFound
 from rest_framework.pagination import CursorPagination
@@ -120,11 +120,14 @@ class KeysetPagination(CursorPagination):
         asked = request.query_params.get(str(self.page_size_query_param))
         return PAGE_SIZE if asked is None else number_parameter("page_size", asked, 1, PAGE_SIZE_LIMIT)
 
-    def decode_cursor(self, request: Request) -> Any:
-        """Return the place in the list. Raises: FilterRefused."""
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        """Return the rows of the page. Raises: FilterRefused for a cursor that was not given out."""
         try:
-            return super().decode_cursor(request)
-        except DrfNotFound:
+            return super().paginate_queryset(queryset, request, view)
+        except (DrfNotFound, ValidationError, ValueError, TypeError, OverflowError):
+            # A cursor of another list carries a position this list cannot compare with.
+            if str(self.cursor_query_param) not in request.query_params:
+                raise
             raise FilterRefused(message="the cursor is not one that was given out", parameter="cursor") from None
 
 
