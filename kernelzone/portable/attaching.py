@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import replace
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from kernelzone.facts import BootDevice
-from kernelzone.hostdata import HostDataError, HostDataState, Record, peek_header
-from kernelzone.portable import changes, reading
+from kernelzone.hostdata import HostDataState, Record
+from kernelzone.portable import changes
 from kernelzone.portable.changes import Writer
 from kernelzone.portable.host import Host
-from kernelzone.portable.placement import KEY_BYTES, Placement
+from kernelzone.portable.keys import keep_uuid, settle_key, stage_new_key
+from kernelzone.portable.placement import KEY_BYTES
 from kernelzone.portable.reading import Look
 from kernelzone.portable.turn import Turn
 from kernelzone.portable.verdicts import Refused, refuse_unless_blank, said, true_record, usable_record
 from kernelzone.states import AuxiliaryState, ZoneState
 from kernelzone.zoneadm import Extended
+
+__all__ = ["attach", "detach", "finish", "install", "settle_key", "stage_new_key"]
 
 _INSTALLED_LINES: Final = ("Installation: Starting ...", "Installation: Succeeded")
 
@@ -30,7 +32,7 @@ def install(turn: Turn) -> tuple[str, ...]:
     looks = turn.look()
     refuse_unless_blank(turn.host, placement, looks)
     key, incarnation = secrets.token_bytes(KEY_BYTES), secrets.token_bytes(16)
-    _keep_uuid(placement, uuid4())
+    keep_uuid(placement, uuid4())
     placement.stage_key(key)
 
     def record_of(device: BootDevice) -> Record:
@@ -82,37 +84,6 @@ def detach(turn: Turn) -> tuple[str, ...]:
     return ()
 
 
-def stage_new_key(host: Host, placement: Placement) -> bytes:
-    """Return a new zone key, stored as `key.next`: host data may now be initialised under it.
-
-    The zone's uuid is kept when the host knows it, taken from a slot header otherwise (it names the zone, it proves
-    nothing), and new when there is none.
-    """
-    stored = placement.stored_state().zone_uuid
-    if stored is None:
-        looks = reading.look(host, placement, None)
-        _keep_uuid(placement, _named_uuid(looks) or uuid4())
-    key = secrets.token_bytes(KEY_BYTES)
-    placement.stage_key(key)
-    return key
-
-
-def settle_key(host: Host, placement: Placement) -> None:
-    """Put a staged key in place when host data opens with it, forget it when host data is not sealed under it.
-
-    Neither when host data is unsure: both keys are kept then. Order of a change of keys: `key.next` is durable,
-    then host data is claimed under it, then it replaces `key`. A crash in between is settled here.
-    """
-    key = placement.staged_key()
-    if key is None:
-        return
-    looks = reading.look(host, placement, key)
-    if looks and all(one.region and one.region.record for one in looks):
-        placement.promote_key()
-    elif all(one.region and one.region.slot_errors == ("HD_KEYID", "HD_KEYID") for one in looks):
-        placement.drop_staged_key()
-
-
 def _attach_plain(turn: Turn, _warrant_digest: bytes | None) -> None:
     looks = turn.look()
     usable_record(turn.host, turn.placement, looks)
@@ -161,19 +132,6 @@ def _refuse_unless_readable(turn: Turn, looks: list[Look]) -> None:
     if not looks or any(one.region is None or one.region.zone_uuid is None for one in looks):
         true_record(turn.placement, looks)  # says which it is: wrong key, no host data, being written
         raise Refused("HD_NOT_CLEAN", said(turn.placement.zone, "host data cannot be read on every boot device"))
-
-
-def _keep_uuid(placement: Placement, zone_uuid: UUID) -> None:
-    placement.save_state(replace(placement.stored_state(), zone_uuid=zone_uuid))
-
-
-def _named_uuid(looks: list[Look]) -> UUID | None:
-    for image in (image for one in looks for image in one.pair or ()):
-        try:
-            return peek_header(image).zone_uuid
-        except HostDataError:
-            continue
-    return None
 
 
 def _log_name(zone: str, operation: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -21,6 +22,7 @@ from kernelzone.portable.host import Flag, Host
 
 _FLEET: Final = "fleet.json"
 _BUILDING: Final = "building.json"
+_AT_ONCE: Final = 4
 
 
 class FleetHost(NamedTuple):
@@ -88,10 +90,11 @@ def load(directory: str | Path) -> Demonstration:
 def start(directory: str | Path) -> Demonstration:
     """Return the fleet with the guests running that ran before; done twice, nothing more happens."""
     fleet = load(directory)
-    for one in fleet.hosts:
-        host = Host.open(one.directory)
+    hosts = [Host.open(one.directory) for one in fleet.hosts]
+    for host in hosts:
         verbs.recover(host)
-        verbs.restart_guests(host)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # starting a guest is mostly waiting for it
+        list(pool.map(verbs.restart_guests, hosts))
     return fleet
 
 

@@ -51,7 +51,9 @@ def start(arguments: list[str], *, memory: bytes, console: Path) -> GuestProcess
         child.kill()
         child.wait()
         raise PortableError("GUEST", f"the zone did not start: see {console}")
-    return GuestProcess(child.pid, _started(child.pid) or 0)
+    started = _started(child.pid) or 0
+    child.returncode = 0  # it is meant to outlive this object, which would complain; `_reap` takes it away
+    return GuestProcess(child.pid, started)
 
 
 def is_alive(guest: GuestProcess | None) -> bool:
@@ -99,8 +101,9 @@ def _came_up(child: subprocess.Popen[bytes], memory: bytes) -> bool:
     try:
         child.stdin.write(memory)
         child.stdin.close()
-        readable, _, _ = select.select([child.stdout], [], [], START_S)
-        return bool(readable) and child.stdout.readline() == b"running\n"
+        waiting = select.poll()  # not select.select: an agent of many hosts may have more than 1 024 files open
+        waiting.register(child.stdout, select.POLLIN)
+        return bool(waiting.poll(START_S * 1000)) and child.stdout.readline() == b"running\n"
     except BrokenPipeError:
         return False
     finally:

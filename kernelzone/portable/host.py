@@ -13,6 +13,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,7 @@ from kernelzone.states import ACTIVE, ZoneState
 from kernelzone.words import BootEnvironment, Digest, HostId, ZoneName
 
 RELEASE: Final = "11.4"
+UNKNOWN: Final = "unknown"
 _HOSTNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,254}\Z")
 _BOOT_ENVIRONMENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 
@@ -177,18 +179,26 @@ class Host:
         )
 
     def placements(self) -> list[PlacementFacts]:
-        """Return every zone as this host knows it."""
-        return [self.placement_facts(zone) for zone in self.zones()]
+        """Return every zone as this host knows it; one whose configuration is damaged or just deleted is left out."""
+        found = []
+        for zone in self.zones():
+            with suppress(PortableError):
+                found.append(self.placement_facts(zone))
+        return found
 
     def placement_facts(self, zone: str) -> PlacementFacts:
-        """Return one zone as this host knows it. Raises: PortableError NOT_CONFIGURED."""
+        """Return one zone as this host knows it; its state is `unknown` when the file of it is damaged.
+
+        Raises: PortableError NOT_CONFIGURED, CONFIGURATION.
+        """
         placement = self.placement(zone)
-        text, state = placement.text(), placement.state()
+        text = placement.text()
+        state = _state_or_none(placement)
         return PlacementFacts(
             zone=placement.zone,
-            zone_uuid=state.zone_uuid,
-            state=str(state.state),
-            auxiliary=state.auxiliary,
+            zone_uuid=state.zone_uuid if state else None,
+            state=str(state.state) if state else UNKNOWN,
+            auxiliary=state.auxiliary if state else (),
             autoboot=placement.autoboot(),
             boot_storage=reading.boot_devices_or_none(placement),
             key_id=reading.configured_key_id(placement),
@@ -228,6 +238,13 @@ class Host:
         placement = self.placement(zone)
         devices = [(found.uri, self.path_of(found.uri)) for found in placement.boot_devices()]
         return sampling.watch(devices, window_s=window_s, interval_s=interval_s)
+
+
+def _state_or_none(placement: Placement) -> PlacementState | None:
+    try:
+        return placement.state()
+    except PortableError:
+        return None
 
 
 def _demand(holds: object, code: str, message: str) -> None:

@@ -58,6 +58,8 @@ class Placement:
             return (self.directory / "configuration").read_text("utf-8")
         except FileNotFoundError:
             raise PortableError("NOT_CONFIGURED", f"{self.zone}: No such zone configured") from None
+        except UnicodeDecodeError:
+            raise PortableError("CONFIGURATION", f"the configuration of zone {self.zone} is damaged") from None
 
     def configuration(self) -> Configuration:
         """Return the configuration without key source, its tokens unresolved."""
@@ -139,6 +141,8 @@ class Placement:
         """Store a new key beside the one in use, durably, before host data is sealed under it."""
         if len(key) != KEY_BYTES:
             raise PortableError("KEY", f"a zone key has {KEY_BYTES} bytes")
+        if (self.directory / "key.next").exists():  # of a change whose end is not known: it may open something yet
+            os.replace(self.directory / "key.next", self.directory / "key.unsettled")
         files.write_text(self.directory / "key.next", f"{key.hex()}\n", mode=0o600)
 
     def promote_key(self) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from kernelzone import states, suri, zoneadm
 from kernelzone.facts import Outcome
 from kernelzone.hostdata import HostDataError
-from kernelzone.portable import changes, files, reading
+from kernelzone.portable import changes, files, keys, reading
 from kernelzone.portable.changes import Writer
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.host import Flag, Host
@@ -85,6 +85,7 @@ def run(host: Host, zone: str, verb: Verb, act: Act, agent: UUID | None = None) 
 
 def _take_turn(host: Host, placement: Placement, verb: Verb, act: Act, agent: UUID | None) -> tuple[str, ...]:
     changes.recover(host, placement)
+    keys.settle_key(host, placement)
     state = placement.state()
     _refuse_state(placement.zone, state.state, verb)
     turn = Turn(host, placement, state, agent or host.agent)

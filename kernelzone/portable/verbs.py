@@ -12,7 +12,7 @@ from functools import partial
 from uuid import UUID
 
 from kernelzone.facts import Outcome
-from kernelzone.portable import attaching, changes, files, guests, running, turn
+from kernelzone.portable import attaching, changes, files, guests, keys, running, turn
 from kernelzone.portable.host import Flag, Host
 from kernelzone.portable.turn import Turn
 from kernelzone.states import Verb, ZoneState
@@ -108,7 +108,7 @@ def recover(host: Host) -> None:
         with files.try_held(placement.verb_lock) as is_mine:
             if is_mine:
                 changes.recover(host, placement)
-                attaching.settle_key(host, placement)
+                keys.settle_key(host, placement)
 
 
 def restart_guests(host: Host) -> int:
