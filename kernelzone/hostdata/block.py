@@ -23,7 +23,8 @@ _MAGIC: Final = b"KZHDATA1"
 _VERSION: Final = 1
 _SUITE: Final = 1
 _HEADER_BYTES: Final = 128
-_SEALED_END: Final = _HEADER_BYTES + RECORD_BYTES + ccm.TAG_BYTES
+_TAG_AT: Final = _HEADER_BYTES + RECORD_BYTES
+_SEALED_END: Final = _TAG_AT + ccm.TAG_BYTES
 _CHECKSUM_AT: Final = SLOT_BYTES - 32
 _HEADER: Final = struct.Struct(">8sHBBIQ16s16s16s13sBH16s24s")
 _NONCE_START: Final = struct.Struct(">QB")
@@ -101,8 +102,8 @@ def open_slot(image: bytes, *, slot: int, zone_key: bytes, zone_uuid: UUID) -> t
         raise HostDataError("HD_KEYID")
     _check_rest(header, image)
     key = ccm.derived_key(zone_key, salt=header.salt, purpose=_purpose(zone_uuid, slot, header.generation))
-    sealed = image[_HEADER_BYTES:_SEALED_END]
-    plaintext = ccm.unseal(key, header.nonce, sealed, image[:_HEADER_BYTES])
+    ciphertext, tag = image[_HEADER_BYTES:_TAG_AT], image[_TAG_AT:_SEALED_END]
+    plaintext = ccm.unseal(key, header.nonce, ciphertext, tag, image[:_HEADER_BYTES])
     if plaintext is None:
         raise HostDataError("HD_TAG")
     return _public(header), plaintext
@@ -150,7 +151,8 @@ def encode_slot(  # noqa: PLR0913 - the format's own inputs, each by its name
     )  # fmt: skip
     header = _HEADER.pack(*fields)
     key = ccm.derived_key(zone_key, salt=salt, purpose=_purpose(zone_uuid, slot, generation))
-    body = header + ccm.seal(key, nonce, record.encode(), header) + _NO_PADDING
+    ciphertext, tag = ccm.seal(key, nonce, record.encode(), header)
+    body = header + ciphertext + tag + _NO_PADDING
     return body + hashlib.sha256(body).digest()
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 KEY_BYTES: Final = 16
 NONCE_BYTES: Final = 13
 TAG_BYTES: Final = 16
-LONGEST_PLAINTEXT_BYTES: Final = 65535  # a 13-byte nonce leaves two bytes for the length
+LONGEST_BYTES: Final = 65535  # a 13-byte nonce leaves two bytes for the length
 _SHA256: Final = SHA256()
 
 
@@ -25,23 +25,26 @@ def derived_key(zone_key: bytes, *, salt: bytes, purpose: bytes) -> bytes:
     return HKDF(algorithm=_SHA256, length=KEY_BYTES, salt=salt, info=purpose).derive(zone_key)
 
 
-def seal(key: bytes, nonce: bytes, plaintext: bytes, aad: bytes) -> bytes:
-    """Return ciphertext and tag. Raises: ValueError for a length that is not ours."""
-    _check(key, nonce, len(plaintext))
-    return AESCCM(key, TAG_BYTES).encrypt(nonce, plaintext, aad)
+def seal(key: bytes, nonce: bytes, plaintext: bytes, aad: bytes) -> tuple[bytes, bytes]:
+    """Return (ciphertext, tag). Raises: ValueError for a length that is not ours."""
+    _check(key, nonce, plaintext)
+    sealed = AESCCM(key, TAG_BYTES).encrypt(nonce, plaintext, aad)
+    return sealed[:-TAG_BYTES], sealed[-TAG_BYTES:]
 
 
-def unseal(key: bytes, nonce: bytes, sealed: bytes, aad: bytes) -> bytes | None:
+def unseal(key: bytes, nonce: bytes, ciphertext: bytes, tag: bytes, aad: bytes) -> bytes | None:
     """Return the plaintext, or None when the tag does not verify. Raises: ValueError for a wrong length."""
-    _check(key, nonce, len(sealed) - TAG_BYTES)
+    _check(key, nonce, ciphertext)
+    if len(tag) != TAG_BYTES:
+        raise ValueError(f"an AES-128-CCM tag has {TAG_BYTES} bytes here")
     try:
-        return AESCCM(key, TAG_BYTES).decrypt(nonce, sealed, aad)
+        return AESCCM(key, TAG_BYTES).decrypt(nonce, ciphertext + tag, aad)
     except InvalidTag:
         return None
 
 
-def _check(key: bytes, nonce: bytes, plaintext_bytes: int) -> None:
+def _check(key: bytes, nonce: bytes, content: bytes) -> None:
     if len(key) != KEY_BYTES or len(nonce) != NONCE_BYTES:
         raise ValueError("AES-128-CCM takes a key of 16 and a nonce of 13 bytes here")
-    if not 0 <= plaintext_bytes <= LONGEST_PLAINTEXT_BYTES:
-        raise ValueError(f"AES-128-CCM takes 0 to {LONGEST_PLAINTEXT_BYTES} bytes with a nonce of 13")
+    if len(content) > LONGEST_BYTES:
+        raise ValueError(f"AES-128-CCM takes at most {LONGEST_BYTES} bytes with a nonce of 13")

@@ -75,14 +75,17 @@ class BrokenProperty(AssertionError):
 class Rules:
     """What may happen, besides the writers' own steps; and mutations, to see that the explorer finds them.
 
-    claims: one number for each writer, how many claims it may begin. reads: 4 is A, B, A, B with both halves
-    equal, as the device reads; 2 is A, B, which shows a writer strictly more. checks_truth: also what readers
-    are told is checked, not only that a generation has one winner.
+    claims: one number for each writer, how many claims it may begin.
+    reads: 4 is A, B, A, B with both halves equal, as the device reads; 2 is A, B, which shows a writer
+    strictly more; 1 is both at once.
+    checks_truth: also what readers are told is checked, not only that a generation has one winner.
+    later_generations: claims may follow a claim.
     """
 
     claims: tuple[int, ...] = (1, 1)
     reads: int = 2
     checks_truth: bool = True
+    later_generations: bool = True
     torn: bool = True
     crashes: bool = False
     late_writes: bool = False
@@ -160,15 +163,15 @@ class Explorer:
         """
         if place in state.writers[:number]:
             return
-        if place.claims_left and self.shown(*state.slots).status == "CLEAN":
+        shown = self.shown(*state.slots)
+        may = self.rules.later_generations or shown.generation == FIRST
+        if place.claims_left and may and shown.status == "CLEAN":
             intent = self.intent_of(number, place.claims_left, state.slots)
             yield self._put(state, number, Place("claim", place.claims_left - 1, intent))
 
     def _step(self, state: State, number: int, place: Place) -> Iterator[State]:
         step = self.next_of(place.doing, place.intent, place.answers)
-        if isinstance(step, Outcome):
-            yield self._ended(state, number, place, step)
-        elif step == "read":
+        if step == "read":
             yield self._read(state, number, place)
         elif isinstance(step, tuple):
             yield from self._write(state, number, place, *step)
@@ -176,6 +179,8 @@ class Explorer:
             yield self._put(state, number, _answered(place, None))
 
     def _read(self, state: State, number: int, place: Place) -> State:
+        if self.rules.reads == 1:
+            return self._put(state, number, _answered(place, state.slots))
         read = (*place.read, state.slots[len(place.read) % 2])
         if len(read) < self.rules.reads:
             return self._put(state, number, place._replace(read=read))
@@ -213,12 +218,13 @@ class Explorer:
         """Return `state` with one writer moved on; what only concerns itself happens at once, unless it may crash."""
         writers = state.writers
         state = state._replace(writers=(*writers[:number], place, *writers[number + 1 :]))
-        if self.rules.crashes or place.intent is None or place.doing == "down":
+        if place.intent is None or place.doing == "down":
             return state
         step = self.next_of(place.doing, place.intent, place.answers)
-        if step == "local":
+        if step == "local" and (not place.answers or not self.rules.crashes):
             return self._put(state, number, _answered(place, None))
-        return self._ended(state, number, place, step) if isinstance(step, Outcome) else state
+        is_over = isinstance(step, Outcome)  # after the last answer there is nothing left to crash in
+        return self._ended(state, number, place, step) if is_over else state
 
     # What must hold ------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Storage that misbehaves in one way at a time, in the place of `hostdata.Device`."""
+"""Storage and journals that misbehave in one way at a time, in the place of `hostdata.Device`."""
 
 from __future__ import annotations
 
@@ -91,3 +91,25 @@ class StaleReads(MemoryDevice):
     def read_slots(self):
         super().read_slots()
         return self.shown
+
+
+class ListJournal:
+    """Keeps entries in order; fails at the entry named by `fails_at`."""
+
+    def __init__(self, fails_at=None):
+        self.entries, self.images, self.fails_at = [], None, fails_at
+
+    def _keep(self, name, entry):
+        if name == self.fails_at:
+            raise OSError(28, "No space left on device")
+        self.entries.append(entry)
+
+    def intent(self, *four):
+        self._keep("intent", "intent")
+        self.images = four
+
+    def committed(self):
+        self._keep("committed", "committed")
+
+    def closed(self, outcome):
+        self._keep("closed", f"closed {outcome}")

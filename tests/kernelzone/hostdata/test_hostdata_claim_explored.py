@@ -17,9 +17,13 @@ SMALL = {
     "two writers, several generations, late losers": Rules(claims=(2, 2), reads=4),
     "three writers": Rules(claims=(1, 1, 1)),
     "two writers that crash at any step and recover": Rules(crashes=True),
+    "three writers that crash at any step and recover": Rules(
+        claims=(1, 1, 1), crashes=True, reads=1, torn=False, later_generations=False
+    ),
     "winners that watch": Rules(claims=(1, 2), watches=True, checks_truth=False),
 }
 LARGE = {
+    "three writers that crash, with torn writes": Rules(claims=(1, 1, 1), crashes=True, reads=1),
     "four writers": Rules(claims=(1, 1, 1, 1), torn=False),
     "three writers, reading as the device does": Rules(claims=(1, 1, 1), reads=4),
     "crashes, reading as the device does": Rules(crashes=True, reads=4),
@@ -45,6 +49,7 @@ def assert_holds(rules):
     # it went somewhere: winners, losers, and those who came too late
     assert {"CLAIMED", "LOST", "CHANGED"} <= explorer.outcomes
     assert {"CLEAN", "CLAIM", "SPLIT"} <= explorer.statuses
+    assert rules.torn == ("SINGLE_A" in explorer.statuses)
     if rules.crashes:
         assert {"NOT_APPLIED", "UNKNOWN"} <= explorer.outcomes
 
@@ -74,6 +79,6 @@ def test_without_the_previous_link_a_claim_shows_a_truth_that_is_not_the_winners
 
     explorer = Explorer(Rules(claims=(1, 2)))
     explorer.rules.shows = by_generation_alone(explorer)
-    with pytest.raises(BrokenProperty, match="CLAIM (names|shows)"):
+    with pytest.raises(BrokenProperty, match=r"CLAIM (names|shows)"):
         explorer.explore()
     assert Explorer(Rules(claims=(1, 2))).explore()  # and with it, it does not
