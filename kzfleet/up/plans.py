@@ -45,7 +45,8 @@ def agent_plan(directory: Path) -> Plan:
 def guests_plan(fleet: Path) -> Plan:
     """Return how the one is run that makes the demonstration's guests run, and ends them when all else ends."""
     argv = (sys.executable, "-m", "kzfleet.up.guests", str(fleet))
-    return Plan("guests", argv, _plain_env(), essential=False, death_signal=signal.SIGTERM)
+    # Last: agents that still ran would report every zone as gone.
+    return Plan("guests", argv, _plain_env(), essential=False, stops_last=True, death_signal=signal.SIGTERM)
 
 
 def _plain_env() -> dict[str, str]:
