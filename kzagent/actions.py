@@ -16,7 +16,7 @@ from kernelzone.orders import (
     VerbResult,
     WithdrawResult,
 )
-from kernelzone.states import Verb
+from kernelzone.states import ACTIVE, Verb
 from kzagent.agent import placement_of
 from kzagent.checks import Case
 from kzagent.errors import OrderRefused, Stopping
@@ -69,6 +69,8 @@ def run_configure(case: Case) -> Said:
     text = case.order.read_args().text
     if len(text.encode("utf-8", "replace")) > MAX_CONFIGURATION:
         raise OrderRefused("FIELD", f"a command file has at most {MAX_CONFIGURATION} bytes")
+    if case.placement is not None and case.placement.state in ACTIVE:
+        raise OrderRefused("BUSY", "a zone is configured while it does not run")
     return _after_verb(case, case.driver.configure(case.zone, text))
 
 

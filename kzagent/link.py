@@ -53,13 +53,12 @@ class Link:
         Raises: LinkError, JournalError.
         """
         with self._one_at_a_time:
+            self._post_repeated()
             # The first one carries nothing: only its answer tells whether this journal is the one the site knows.
-            batch = self._batch() if self._has_met else []
-            answer = self._post.batch([envelope for _, envelope in batch])
+            outgoing = self._journal.outgoing(MAX_BATCH, MAX_BATCH_BYTES) if self._has_met else []
             before = self._journal.acknowledged
-            self._take(answer)
-            self._has_met = True
-            if any(seq for seq, _ in batch) and self._journal.acknowledged <= before:
+            self._take(self._post.batch([report.envelope for report in outgoing]))
+            if outgoing and self._journal.acknowledged <= before:
                 raise LinkError("the site holds none of what it was sent")
             return not self._again and not self._journal.outgoing(1, 1)
 
@@ -67,7 +66,6 @@ class Link:
         """Post an empty batch for the sake of the answer. Raises: LinkError, JournalError."""
         with self._one_at_a_time:
             self._take(self._post.batch([]))
-            self._has_met = True
 
     def run(self, stopping: threading.Event) -> None:
         """Send whatever is new at once, until `stopping`; after a failure wait ever longer."""
@@ -86,21 +84,20 @@ class Link:
                 logger.exception("reports wait: unexpected")
                 stopping.wait(LONGEST_PAUSE_S)
 
-    def _batch(self) -> list[tuple[int, bytes]]:
-        """Return (number, envelope) of what goes out next; a repeated report has no number here."""
-        outgoing: list[tuple[int, bytes]] = list(self._journal.outgoing(MAX_BATCH, MAX_BATCH_BYTES))
-        size = sum(len(envelope) for _, envelope in outgoing)
-        while self._again and len(outgoing) < MAX_BATCH and size + len(self._again[0]) <= MAX_BATCH_BYTES:
-            envelope = self._again.popleft()
-            outgoing.append((0, envelope))
-            size += len(envelope)
-        return outgoing
+    def _post_repeated(self) -> None:
+        """Post the repeated reports alone: they may be of an older epoch, and the answer is about the last one."""
+        while self._again:
+            self._hear(self._post.batch([self._again.popleft()]))
 
     def _take(self, answer: Answer) -> None:
         if why := self._break_in_the_journal(answer):
             self._reports.begin_epoch(why)
         elif answer.epoch == self._journal.epoch:
             self._journal.confirm(answer.seq)
+        self._has_met = True
+        self._hear(answer)
+
+    def _hear(self, answer: Answer) -> None:
         self._wanted.update(answer.wanted)
         if answer.beacon is not None:
             self._authority.hear(answer.beacon)

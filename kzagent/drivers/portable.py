@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from kernelzone import zonecfg
 from kernelzone.facts import HostFacts, Outcome, PlacementFacts, ReadingFacts, Sample
 from kernelzone.hostdata import (
     ClaimJournal,
@@ -26,14 +27,13 @@ from kernelzone.hostdata import (
 )
 from kernelzone.hostdata import Outcome as ClaimEnd
 from kernelzone.orders import ConfigurationText, Kind
-from kernelzone.portable import attaching, changes, files, verbs
+from kernelzone.portable import attaching, changes, configuring, files, verbs
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.host import Host
 from kernelzone.portable.placement import Placement
 from kernelzone.states import Verb, ZoneState
 from kernelzone.suri import SuriError
 from kernelzone.words import Digest, HostId, WordError, ZoneName
-from kernelzone.zonecfg import ZoneCfgError
 from kzagent.drivers import ForcedClaim
 from kzagent.errors import DriverError
 
@@ -106,7 +106,13 @@ class PortableDriver:
 
     def configure(self, zone: ZoneName, text: str) -> Outcome:
         """Return how a command file without key source was taken over."""
-        raise DriverError("NOT_OFFERED", "this driver does not configure yet")
+        with _asked("configure"):
+            wanted = zonecfg.parse(text)
+            if zonecfg.key_source(wanted) is not None:
+                raise DriverError("KEY_SOURCE", "a configuration comes without its key source")
+            # The whole configuration is replaced; the zone keeps its key.
+            commands = zonecfg.write(wanted).replace("create -b", "create -b -F", 1)
+            return configuring.configure(self._host, zone, commands)
 
     def claim(self, zone: ZoneName, forced: ForcedClaim) -> ClaimOutcome:
         """Return how the claim of a forced action ended, on every boot storage of the zone."""
@@ -223,7 +229,7 @@ def _asked(what: str) -> Iterator[None]:
     """Turn what a portable host raises into the one fault of drivers; the message names codes, not contents."""
     try:
         yield
-    except (PortableError, HostDataError, SuriError, ZoneCfgError, WordError) as error:
+    except (PortableError, HostDataError, SuriError, zonecfg.ZoneCfgError, WordError) as error:
         raise DriverError(error.code, f"could not {what}: {error.code}") from error
     except OSError as error:
         raise DriverError("IO", f"could not {what}: {error.strerror or type(error).__name__}") from error
