@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from apps.accounts.models import ApiToken, TokenKind
+from apps.accounts.permissions import caller
 from apps.accounts.second_factor import has_second_factor
 from apps.accounts.selectors import permissions, roles_of, tokens_of
 from apps.accounts.tokens import EVERY_SCOPE, create_token, revoke_token
@@ -56,7 +57,7 @@ class TokenViewSet(GenericViewSet[ApiToken]):
 
     def get_queryset(self) -> QuerySet[ApiToken]:
         """Return the caller's own."""
-        return tokens_of(self.request.user)  # type: ignore[arg-type]
+        return tokens_of(caller(self.request))
 
     def list(self, request: Request) -> Response:
         """Return a page of them, newest first."""
@@ -68,18 +69,18 @@ class TokenViewSet(GenericViewSet[ApiToken]):
         """Return the new token, its text in `token`."""
         given = TokenIn.parse(request.data)
         token, text = create_token(
-            request.user,
+            caller(request),
             name=given["name"],
             scopes=given["scopes"],
             kind=TokenKind.PERSONAL,
             life=timedelta(days=max(0, min(given["days"], 10_000))),
-            by=request.user,
+            by=caller(request),
         )
         return Response({**token_out(token), "token": text}, status=201)
 
     def destroy(self, request: Request, pk: str) -> Response:
         """Revoke it."""
-        revoke_token(_uuid(pk), actor=request.user)
+        revoke_token(_uuid(pk), actor=caller(request))
         return Response(status=204)
 
 
@@ -91,7 +92,7 @@ class UserViewSet(GenericViewSet[Any]):
     @action(detail=False, methods=["get"])
     def me(self, request: Request) -> Response:
         """Return who one is, one's roles, and what they allow."""
-        user = request.user
+        user = caller(request)
         return Response(
             {
                 "name": user.get_username(),

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from apps.accounts.models import User
 from apps.accounts.selectors import require
 from apps.base.errors import NotAllowed, SignInNeeded
+
+
+def caller(request: Request) -> User:
+    """Return the account that calls, once ActionPermission has let it in."""
+    return cast(User, request.user)
 
 
 class ActionPermission(BasePermission):

@@ -14,13 +14,15 @@ class Actor(NamedTuple):
 
 
 class _Person(Protocol):
-    person_id: object
+    @property
+    def person_id(self) -> object: ...
 
     def get_username(self) -> str: ...
 
 
 class _Agent(Protocol):
-    pk: object
+    @property
+    def pk(self) -> object: ...
 
 
 KINDS: Final = ("person", "agent", "system", "ticket")

@@ -38,7 +38,7 @@ def record_refusal(
     """
     if refusal.after_rollback is not None:
         refusal.after_rollback()
-    user = getattr(request, "user", None)
+    user: Any = getattr(request, "user", None)
     if request.method in READING_METHODS or refusal.status in UNRECORDED or not hasattr(user, "person_id"):
         return
     actor = person(user)
