@@ -7,7 +7,7 @@ others go on. A report past a gap waits a while for what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Final
@@ -37,20 +37,26 @@ _MAX_DOCUMENT_BYTES: Final = 64 * 1024
 def ingest_reports() -> int:
     """Return how many reports were taken in or put aside; what a fault stopped waits for the next call."""
     count = 0
-    while count < MAX_PER_CALL and ReportEnvelope.objects.exists():
-        try:
-            taken = _ingest(BATCH)
-        except OperationalError as fault:
-            logger.warning("ingestion waits", fault=str(fault))
-            return count
-        except Exception:
-            # one bad report must not stop the others: each by itself, and it is seen which one it is
-            logger.exception("a batch of reports could not be taken in")
-            taken = _ingest_one_by_one()
-        if not taken:
-            return count
-        count += taken
+    try:
+        while count < MAX_PER_CALL and ReportEnvelope.objects.exists():
+            taken = _ingest_batch()
+            if not taken:
+                break
+            count += taken
+    except OperationalError as fault:
+        logger.warning("ingestion waits", fault=str(fault))
     return count
+
+
+def _ingest_batch() -> int:
+    try:
+        return _ingest(BATCH)
+    except OperationalError:
+        raise
+    except Exception:
+        # one bad report must not stop the others: each by itself, and it is seen which one it is
+        logger.exception("a batch of reports could not be taken in")
+        return _ingest_one_by_one()
 
 
 @transaction.atomic(durable=True)
@@ -103,7 +109,15 @@ def _next_rows(limit: int, only: int | None, now: datetime) -> list[ReportEnvelo
     for seen in ReportSeen.objects.exclude(later=[]).order_by("pk")[:MAX_GAPS_WAITED_FOR]:
         beyond = {"agent": seen.agent_id, "epoch": seen.epoch, "seq__gt": seen.contiguous_seq}
         rows = rows.exclude(**beyond, received_at__gt=now - GAP_MAY_CLOSE)
-    return list(rows.defer("envelope")[:limit])
+    return _in_order(rows.defer("envelope")[:limit])
+
+
+def _in_order(rows: Iterable[ReportEnvelope]) -> list[ReportEnvelope]:
+    """Return the rows by epoch as each first came, within it by number: what closes a gap came after what follows it."""
+    epochs: dict[tuple[object, str], list[ReportEnvelope]] = {}
+    for row in rows:
+        epochs.setdefault((row.agent_id, row.epoch), []).append(row)
+    return [row for one in epochs.values() for row in sorted(one, key=lambda row: row.seq)]
 
 
 def _leading(items: list[Item]) -> list[Item]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -50,15 +51,20 @@ def insert_inspections(now: datetime | None = None) -> int:
     """
     now = now or timezone.now()
     slot = int(now.timestamp()) // settings.INSPECT_EVERY_S
-    jobs = [_inspection(host, slot, now) for host in _hosts_to_inspect()]
+    jobs = [_inspection(host, slot, now) for host in _hosts_to_inspect(slot)]
+    if not jobs:
+        return 0
     before = Job.objects.filter(key__in=[job.key for job in jobs]).count()
     Job.objects.bulk_create(jobs, ignore_conflicts=True, batch_size=500)
     wake_signer()
     return len(jobs) - before
 
 
-def _hosts_to_inspect() -> list[Host]:
-    asked = Job.objects.filter(kind=Kind.INSPECT, state__in=ACTIVE, subject_kind="").values("host")
+def _hosts_to_inspect(slot: int) -> list[Host]:
+    """Return the hosts without an inspection of the sweep that is open, or was inserted in this stretch of time."""
+    since = datetime.fromtimestamp(slot * settings.INSPECT_EVERY_S, UTC)
+    of_sweep = Job.objects.filter(kind=Kind.INSPECT, requested_by=None, subject_kind="")
+    asked = of_sweep.filter(Q(state__in=ACTIVE) | Q(created_at__gte=since)).values("host")
     hosts = hosts_present().filter(agent__state=Agent.State.TRUSTED)
     return list(hosts.exclude(pk__in=asked).select_related("agent"))
 
