@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from django.conf import settings
 from django.db.models import Q
 
 from apps.conflicts.models import Conflict, EvidenceRow, EvidenceSheet, Waiver
@@ -108,9 +107,12 @@ class Survey(NamedTuple):
 Verdict = tuple[DoorState, str]
 
 
-def doors(conflict: Conflict, now: datetime) -> list[Way]:
-    """Return the ladder of `conflict`, safest first. A forced door is open only when every safer one is not."""
-    seen = survey(conflict, now)
+def doors(conflict: Conflict, now: datetime, here: Host | None = None) -> list[Way]:
+    """Return the ladder of `conflict`, safest first. A forced door is open only when every safer one is not.
+
+    here: the host that is to have the zone; the one the conflict is about when not said.
+    """
+    seen = survey(conflict, now, here or conflict.host)
     tried = _tried(conflict)
     waived = {Door(row.door): row for row in conflict.waivers.select_related("person")}
     ways: list[Way] = []
@@ -122,14 +124,14 @@ def doors(conflict: Conflict, now: datetime) -> list[Way]:
     return ways
 
 
-def door_of(conflict: Conflict, door: Door, now: datetime) -> Way:
+def door_of(conflict: Conflict, door: Door, now: datetime, here: Host | None = None) -> Way:
     """Return one door of the ladder."""
-    return next(way for way in doors(conflict, now) if way.door is door)
+    return next(way for way in doors(conflict, now, here) if way.door is door)
 
 
-def survey(conflict: Conflict, now: datetime) -> Survey:
+def survey(conflict: Conflict, now: datetime, here: Host | None) -> Survey:
     """Return what is known about the conflict's zone, its owner and the host that wants it."""
-    zone, here = conflict.zone, conflict.host
+    zone = conflict.zone
     owner = Host.objects.select_related("agent").filter(owner_hostid=zone.owner_hostid or "-").first()
     placements = {row.host_id: row for row in Placement.objects.filter(zone=zone, gone_at=None)}
     sightings = Sighting.objects.filter(storage__zone=zone).select_related("host", "reading").order_by("confirmed_at")
@@ -198,7 +200,9 @@ def _handed_over(seen: Survey, *, is_running: bool) -> Verdict:
 
 def _not_answered(seen: Survey) -> str:
     assert seen.owner is not None
-    asked = [row for row in seen.rows if row.probe == EvidenceRow.Probe.OWNERS_AGENT and row.source == seen.owner_hostid]
+    asked = [
+        row for row in seen.rows if row.probe == EvidenceRow.Probe.OWNERS_AGENT and row.source == seen.owner_hostid
+    ]
     when = f" It was last asked at {clock(asked[-1].asked_at)}." if asked else ""
     return f"{silence(seen.owner, seen.now)}{when}"
 

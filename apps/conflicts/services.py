@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.base.errors import DomainError
 from apps.base.text import clean_reason, clean_text
 from apps.conflicts.doors import FORCED, STEPS, Door, DoorState, Where, door_in, doors
 from apps.conflicts.errors import (
@@ -128,7 +129,9 @@ def take_door(conflict_id: UUID, door: str, *, actor: User) -> Job:
     refuse_blocked(conflict.zone)
     attempt = Job.objects.filter(subject_kind="conflict", subject_id=str(conflict.pk)).count()
     job = _insert_step(conflict, known, attempt, 0, actor)
-    append("door.take", actor=person(actor), subjects=_subjects(conflict), data={"door": known.value, "job": str(job.pk)})
+    append(
+        "door.take", actor=person(actor), subjects=_subjects(conflict), data={"door": known.value, "job": str(job.pk)}
+    )
     return job
 
 
@@ -140,7 +143,17 @@ def job_moved(job: Job) -> None:
     door, following = door_in(job), int(step) + 1
     if following < len(STEPS[door]):
         conflict = Conflict.objects.select_related("zone", "host").get(pk=conflict_id)
-        _insert_step(conflict, door, int(attempt), following, job.requested_by)
+        _follow(conflict, door, (int(attempt), following), job.requested_by)
+
+
+def _follow(conflict: Conflict, door: Door, step: tuple[int, int], actor: User | None) -> None:
+    try:
+        with transaction.atomic():
+            _insert_step(conflict, door, *step, actor)
+    except DomainError as refusal:
+        # the report that led here is true whatever comes of the door: it must not be refused with it
+        data = {"door": door.value, "step": step[1], "code": refusal.stable_code}
+        append("door.stuck", actor=_CONTROL, subjects=_subjects(conflict), data=data)
 
 
 def contradict_words() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import structlog
 from celery import shared_task
 from django.db import transaction
@@ -14,7 +16,7 @@ from apps.conflicts.services import contradict_words
 logger = structlog.get_logger(__name__)
 
 
-@shared_task(name=COMPLETE, ignore_result=True, time_limit=60)
+@shared_task(name=COMPLETE, acks_late=True, ignore_result=True, time_limit=60)  # type: ignore[untyped-decorator]
 def complete_evidence_sheets() -> int:
     """Freeze every sheet whose questions are answered or too late; return how many were frozen."""
     with transaction.atomic(durable=True):
@@ -22,7 +24,7 @@ def complete_evidence_sheets() -> int:
     return sum(_complete(sheet_id) for sheet_id in gathering_sheets())
 
 
-def _complete(sheet_id: object) -> bool:
+def _complete(sheet_id: UUID) -> bool:
     try:
         with transaction.atomic(durable=True):
             return complete_evidence_sheet(sheet_id, now=timezone.now())

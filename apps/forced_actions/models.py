@@ -74,6 +74,9 @@ class ForcedAction(models.Model):
     job_id = models.UUIDField(null=True)
     why = models.CharField(max_length=64, blank=True)
     why_text = models.CharField(max_length=1000, blank=True)
+    # who said no; while it executes that is a veto, which the agent may get too late
+    vetoed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    vetoed_at = models.DateTimeField(null=True)
     difference = models.JSONField(default=list)
     ended_at = models.DateTimeField(null=True)
 

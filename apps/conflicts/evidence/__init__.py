@@ -5,6 +5,7 @@ A probe is one file with `PROBE`, `ask(asking)` and `answer(look)`, and a line i
 
 from apps.conflicts.evidence.difference import Change, differences, differences_from
 from apps.conflicts.evidence.gathering import (
+    Subject,
     complete_evidence_sheet,
     gathering_sheets,
     job_moved,
@@ -14,6 +15,7 @@ from apps.conflicts.evidence.gathering import (
 
 __all__ = [
     "Change",
+    "Subject",
     "complete_evidence_sheet",
     "differences",
     "differences_from",

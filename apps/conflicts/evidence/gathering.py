@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -32,11 +32,19 @@ from kernelzone import strict
 from kernelzone.orders import Kind
 
 COMPLETE: Final = "apps.conflicts.complete_evidence_sheets"
-SUBJECT: Final = owners_agent.SUBJECT
+OF_A_SHEET: Final = owners_agent.SUBJECT
 PROBES: Final[tuple[ModuleType, ...]] = (host_data_from_here, owners_agent, write_samples, persons_word)
 FACTS_VERSION: Final = 1
 _CONTROL: Final[Actor] = part("control")
 _BY_NAME: Final = {probe.PROBE: probe for probe in PROBES}
+
+
+class Subject(NamedTuple):
+    """A row of a higher app that wants a sheet. `words_before`: what people said later is left out."""
+
+    kind: str
+    id: str
+    words_before: datetime | None = None
 
 
 def make_evidence_sheet(
@@ -46,13 +54,12 @@ def make_evidence_sheet(
     actor: User | None,
     window_s: int,
     conflict: Conflict | None = None,
-    subject: tuple[str, str] = ("", ""),
-    words_before: datetime | None = None,
+    subject: Subject | None = None,
 ) -> EvidenceSheet:
     """Return a sheet whose questions are all on their way; the caller's transaction carries it.
 
     window_s: how long boot storage is watched; up to 25 % are added at random, so that nobody waits it out.
-    subject: the row of a higher app that wants it; it is told when the sheet is complete.
+    subject: the row of a higher app that wants it, and is told when the sheet is complete.
     Raises: NotConfiguredThere, AgentMissing.
     """
     now = timezone.now()
@@ -63,12 +70,13 @@ def make_evidence_sheet(
         conflict=conflict,
         window_s=window_s,
         requested_by=actor,
-        subject_kind=subject[0],
-        subject_id=subject[1],
+        subject_kind=subject.kind if subject else "",
+        subject_id=subject.id if subject else "",
         begun_at=now,
         deadline_at=now + ANSWER_WITHIN + timedelta(seconds=window_s),
     )
-    asking = Asking(sheet, _probe_job(sheet), words_before or now, now)
+    words_before = subject.words_before if subject and subject.words_before else now
+    asking = Asking(sheet, _probe_job(sheet), words_before, now)
     EvidenceRow.objects.bulk_create(row for probe in PROBES for row in probe.ask(asking))
     nudge(COMPLETE)
     return sheet
@@ -104,7 +112,7 @@ def take_probes(taken: Sequence[TakenResult]) -> None:
     """Take in finished probes: their readings, and what the samples say on the sheets that asked."""
     take_readings_of_probes(taken)
     for one in taken:
-        if one.job is None or one.job.subject_kind != SUBJECT:
+        if one.job is None or one.job.subject_kind != OF_A_SHEET:
             continue
         asked = EvidenceRow.objects.filter(job_id=one.job.pk, probe=write_samples.PROBE, word="")
         for row in asked.select_for_update():
@@ -127,7 +135,7 @@ def _probe_job(sheet: EvidenceSheet) -> Job:
         zone_name=placement.name,
         zone_uuid=_zone_uuid_there(sheet),
         args={"window_s": sheet.window_s},
-        subject_kind=SUBJECT,
+        subject_kind=OF_A_SHEET,
         subject_id=str(sheet.pk),
         requested_by=sheet.requested_by,
         validity=ANSWER_WITHIN,
@@ -183,7 +191,7 @@ def _facts(sheet: EvidenceSheet, rows: Sequence[EvidenceRow]) -> dict[str, Any]:
 def _reading(rows: Sequence[EvidenceRow]) -> Reading | None:
     """Return the target's own fresh reading that the sheet rests on."""
     row = next(row for row in rows if row.probe == host_data_from_here.PROBE)
-    readings = Reading.objects.filter(job_id=row.job_id).order_by("storage__identity", "-pk")
+    readings = Reading.objects.filter(job_id=row.job_id).order_by("pk")
     return readings.first() if row.job_id else None
 
 

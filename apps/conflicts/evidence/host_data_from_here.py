@@ -36,7 +36,7 @@ def answer(look: Look) -> Answer | None:
 
 def fresh_readings(job: Job) -> list[Reading]:
     """Return the readings this job made, by device."""
-    return list(Reading.objects.filter(job_id=job.pk).select_related("storage").order_by("storage__identity", "-pk"))
+    return list(Reading.objects.filter(job_id=job.pk).select_related("storage").order_by("pk"))
 
 
 def _region(reading: Reading) -> dict[str, Any]:

@@ -20,9 +20,7 @@ def answer(look: Look) -> Answer | None:
     job = look.job
     if job is not None and not look.is_late and (job.state == State.DONE or not is_over(job)):
         return None
-    return Answer(
-        EvidenceRow.Word.SAYS_NOTHING, {"answered": False}, "Boot storage could not be watched from here."
-    )
+    return Answer(EvidenceRow.Word.SAYS_NOTHING, {"answered": False}, "Boot storage could not be watched from here.")
 
 
 def seen(result: ProbeResult) -> Answer:
