@@ -232,4 +232,4 @@ def _clear_unfinished(root: Path) -> None:
 
 def _stop_guests(directories: list[Path]) -> None:
     opened = [Host.open(directory) for directory in directories]
-    guests.end_all([host.placement(zone).stored_state().guest for host in opened for zone in host.zones()])
+    guests.end_all([host.placement(zone).guest() for host in opened for zone in host.zones()])

@@ -137,15 +137,15 @@ class Host:
         """Take the power away: every guest dies at once, host data stays as it was."""
         self._save(flag=str(Flag.DEAD))
         for zone in self.zones():
-            guests.kill(self.placement(zone).stored_state().guest)
+            guests.kill(self.placement(zone).guest())
 
     def come_back(self, flag: Flag = Flag.UP) -> None:
         """Start the host again: a new boot id, and no zone runs yet (`verbs.autoboot` boots those that should)."""
         self._save(flag=str(flag), boot_id=secrets.token_hex(16))
         for zone in self.zones():
             placement = self.placement(zone)
-            stored = placement.stored_state()
-            if stored.state in ACTIVE:
+            stored = placement.stored_or_none()
+            if stored and stored.state in ACTIVE:
                 placement.save_state(PlacementState(ZoneState.INSTALLED, (), stored.zone_uuid))
 
     def _save(self, **changes: str) -> None:

@@ -101,6 +101,18 @@ class Placement:
         except FileNotFoundError:
             return PlacementState()
 
+    def stored_or_none(self) -> PlacementState | None:
+        """Return the stored state, None when its file is damaged: one such zone must not hide the others."""
+        try:
+            return self.stored_state()
+        except PortableError:
+            return None
+
+    def guest(self) -> GuestProcess | None:
+        """Return the guest that was started last, alive or not."""
+        stored = self.stored_or_none()
+        return stored.guest if stored else None
+
     def save_state(self, state: PlacementState) -> None:
         """Store the state, durably."""
         files.write_json(self.directory / "state.json", _state_fields(state))

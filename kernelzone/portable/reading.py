@@ -51,9 +51,10 @@ def look(host: Host, placement: Placement, key: bytes | None) -> list[Look]:
 
     Raises: PortableError NOT_CONFIGURED, CONFIGURATION.
     """
-    known = placement.stored_state().zone_uuid
+    stored = placement.stored_or_none()
+    known = stored.zone_uuid if stored else None
     looks = [_look_at(host, device, key, known) for device in placement.boot_devices()]
-    if known is None:
+    if stored and known is None:
         _keep_uuid(placement, looks)
     return looks
 

@@ -64,7 +64,7 @@ class Lab:
 
     def end_guests(self) -> None:
         hosts = [Host.open(path.parent) for path in self.directory.glob("*/host.json")]
-        guests.end_all([host.placement(zone).stored_state().guest for host in hosts for zone in host.zones()])
+        guests.end_all([host.placement(zone).guest() for host in hosts for zone in host.zones()])
 
     def slots(self) -> tuple[bytes, bytes]:
         image = self.storage_path().read_bytes()
