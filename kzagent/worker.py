@@ -8,10 +8,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import warnings
 from typing import Any, Final
 
 from celery import Celery
-from celery.signals import worker_shutting_down
+from celery.platforms import SecurityWarning
+from celery.signals import setup_logging, worker_shutting_down
 from kombu.entity import Exchange, Queue
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -77,7 +79,8 @@ def celery_app(agent: Agent) -> Celery:
     """Return the Celery application whose only task runs envelopes for `agent`."""
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = "kzagent.broker:Transport"
-    app = Celery("kzagent", set_as_current=False)
+    # Without fixups: an environment that names Django's settings must not make an agent load Django.
+    app = Celery("kzagent", set_as_current=False, fixups=set())
     app.config_from_object(celery_settings(agent.settings))
 
     def run(envelope: str) -> None:
@@ -91,6 +94,9 @@ def serve(agent: Agent) -> int:
     """Work off the queue until the process is told to stop; return the exit code."""
     app = celery_app(agent)
     worker_shutting_down.connect(_stopper(agent), weak=False)
+    setup_logging.connect(_leave_alone, weak=False)
+    # Celery warns a worker of the superuser because of pickle; this one takes nothing but one string.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     threads = watching.start(agent)
     worker = app.Worker(
         pool="threads",
@@ -121,6 +127,10 @@ def _stopper(agent: Agent) -> Any:
         deadline.start()
 
     return stopped
+
+
+def _leave_alone(**_: object) -> None:
+    """Celery configures no output: the process has done so."""
 
 
 def _stop(agent: Agent) -> None:
