@@ -39,7 +39,8 @@ def site_plans(var: Path, *, port: int, extra: Mapping[str, str]) -> list[Plan]:
 def agent_plan(directory: Path) -> Plan:
     """Return how the agent of `directory` is run: it gets nothing of the site's, not even its settings."""
     argv = (sys.executable, "-W", "ignore", "-m", "kzagent", "run", str(directory))
-    return Plan(directory.name, argv, _plain_env(), essential=False)
+    # Quiet: that a silent host of the demonstration is silent is no news, and the pages say it.
+    return Plan(directory.name, argv, _plain_env(), essential=False, is_quiet=True)
 
 
 def guests_plan(fleet: Path) -> Plan:
