@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from apps.base.nudge import nudge
+from apps.base.nudge import _HASTE, _send, nudge
 
 
 @pytest.mark.django_db(transaction=True)
@@ -43,3 +45,11 @@ def test_a_dead_broker_does_not_undo_a_committed_change(monkeypatch, olga, fault
         nudge("apps.jobs.dispatch_jobs")
     olga.refresh_from_db()
     assert olga.first_name == "Olga"
+
+
+def test_a_broker_that_is_not_there_costs_a_request_less_than_a_second(monkeypatch, tmp_path):
+    nowhere = current_app.connection_for_write(f"redis+socket://{tmp_path}/none.sock", transport_options=_HASTE)
+    monkeypatch.setattr(current_app, "connection_for_write", lambda **_: nowhere)
+    start = time.monotonic()
+    _send("apps.jobs.dispatch_jobs")
+    assert time.monotonic() - start < 1
