@@ -29,6 +29,7 @@ CONTROL: Final[Actor] = part("control")
 SILENCE: Final = timedelta(minutes=15)
 # An agent's clock may be behind by so much, and still begin.
 CLOCKS_DIFFER: Final = timedelta(seconds=120)
+_DEEDS: Final = {"force-takeover": "forced takeover", "initialize-hostdata": "initialised host data"}
 _WITHDRAWAL: Final = "withdrawal"
 
 # what reads: `Sighting` rows of the target
@@ -205,7 +206,7 @@ def _succeed(action: ForcedAction) -> None:
 
 def _close_conflict(action: ForcedAction, conflict_id: UUID) -> None:
     """The conflict says what closed it, also when the reading of the act had closed it a moment before."""
-    how = f"{action.get_kind_display().lower()} {action.pk}"
+    how = f"{_DEEDS[action.kind]} {action.pk}"
     conflict = Conflict.objects.select_for_update().get(pk=conflict_id)
     if conflict.resolved_at is not None and conflict.resolved_at < action.requested_at:
         return

@@ -1,0 +1,127 @@
+"""A fleet whose zone kzone1 is held by a dead host, and a forced action in any state, made through the services."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+from fake_agent import Fleet
+
+REASON = "global2 lost its power supply at 02:10 and does not come back before noon."
+
+
+@pytest.fixture
+def fleet(db: None) -> Fleet:
+    """Three hosts, their agent and a signer; global2 holds kzone1 and is dead."""
+    return Fleet()
+
+
+@pytest.fixture
+def later() -> Callable[..., None]:
+    """Return a function (**timedelta) that moves the clock forward for the rest of the test."""
+    travellers: list[Any] = []
+
+    def move(**delta: int) -> None:
+        traveller = time_machine.travel(timezone.now() + timedelta(**delta), tick=True)
+        traveller.start()
+        travellers.append(traveller)
+
+    yield move
+    while travellers:
+        travellers.pop().stop()
+
+
+@pytest.fixture
+def wish() -> Callable[..., Any]:
+    """Return a function (**fields) that gives a well-formed wish to take kzone1 over."""
+    from apps.forced_actions.services import Wish
+
+    def make(**fields: Any) -> Any:
+        wanted = {
+            "kind": "force-takeover",
+            "reason": REASON,
+            "typed_zone_name": "kzone1",
+            "typed_loser_hostid": "848611d4",
+        }
+        return Wish(**wanted | fields)
+
+    return make
+
+
+@pytest.fixture
+def observing(fleet: Fleet, olga: Any, adam: Any, ada: Any, wish: Any) -> Any:
+    """A request that was made just now; the approvers were there before it."""
+    from apps.forced_actions.services import request_forced_action
+
+    conflict = fleet.begin()
+    return request_forced_action(wish(), actor=olga, conflict_id=conflict.pk)
+
+
+@pytest.fixture
+def silence_is_over(fleet: Fleet, later: Any) -> Callable[[], None]:
+    """Return a function that lets the dead owner's agent have had its time to answer."""
+
+    def wait() -> None:
+        fleet.turn()
+        later(seconds=15)
+        fleet.turn()
+
+    return wait
+
+
+@pytest.fixture
+def pending(observing: Any, silence_is_over: Any) -> Any:
+    """A request whose evidence is frozen."""
+    silence_is_over()
+    observing.refresh_from_db()
+    assert observing.state == "pending", observing.why_text
+    return observing
+
+
+@pytest.fixture
+def approve(totp_code: Any) -> Callable[..., Any]:
+    """Return a function (action, user, **fields) that approves as shown, with a fresh code."""
+    from apps.forced_actions.models import ForcedAction
+    from apps.forced_actions.services import Decision, decide_forced_action
+
+    def say_yes(action: Any, user: Any, **fields: Any) -> Any:
+        shown = ForcedAction.objects.get(pk=action.pk).evidence_sha256
+        decision = {"verdict": "approve", "evidence_sha256": shown, "second_factor": totp_code(user)}
+        return decide_forced_action(action.pk, Decision(**decision | fields), actor=user)
+
+    return say_yes
+
+
+@pytest.fixture
+def deny() -> Callable[..., Any]:
+    """Return a function (action, user, comment) that denies."""
+    from apps.forced_actions.services import Decision, decide_forced_action
+
+    def say_no(action: Any, user: Any, comment: str = "The host is back in ten minutes.") -> Any:
+        return decide_forced_action(action.pk, Decision("deny", comment=comment), actor=user)
+
+    return say_no
+
+
+@pytest.fixture
+def releasing(pending: Any, approve: Any, adam: Any, ada: Any) -> Any:
+    """A request both approvers said yes to."""
+    approve(pending, adam)
+    approve(pending, ada)
+    pending.refresh_from_db()
+    return pending
+
+
+@pytest.fixture
+def executing(fleet: Fleet, releasing: Any, silence_is_over: Any) -> Any:
+    """A forced action whose order is signed and not answered yet."""
+    fleet.agent.silent_on.add("force-takeover")
+    silence_is_over()
+    fleet.turn(2)
+    releasing.refresh_from_db()
+    assert releasing.state == "executing", releasing.why_text
+    return releasing
