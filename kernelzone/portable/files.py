@@ -8,9 +8,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from kernelzone.portable.errors import PortableError
+
+_CHUNK_BYTES: Final = 64 * 1024
 
 
 def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:
@@ -31,14 +33,30 @@ def write_json(path: Path, value: dict[str, Any], *, mode: int = 0o644) -> None:
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n", mode=mode)
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_bytes(path: str) -> bytes:
+    """Return a small file whole. Quicker than `Path.read_bytes`: an inspection reads thousands of them.
+
+    Raises: OSError.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        content = os.read(fd, _CHUNK_BYTES)
+        if len(content) == _CHUNK_BYTES:
+            while more := os.read(fd, _CHUNK_BYTES):
+                content += more
+        return content
+    finally:
+        os.close(fd)
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
     """Return the object in `path`. Raises: PortableError FILE when it holds anything else; FileNotFoundError."""
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_bytes(os.fspath(path)))
     except (ValueError, RecursionError) as error:
-        raise PortableError("FILE", f"{path.name} is not JSON; restore it from a copy") from error
+        raise PortableError("FILE", f"{os.path.basename(path)} is not JSON; restore it from a copy") from error
     if not isinstance(value, dict):
-        raise PortableError("FILE", f"{path.name} holds no JSON object; restore it from a copy")
+        raise PortableError("FILE", f"{os.path.basename(path)} holds no JSON object; restore it from a copy")
     return value
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from kernelzone import words, zonecfg
-from kernelzone.facts import HostFacts, PlacementFacts, ReadingFacts, Sample
+from kernelzone.facts import BootDevice, HostFacts, PlacementFacts, ReadingFacts, Sample
 from kernelzone.portable import files, guests, reading, sampling, storage
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.placement import Placement, PlacementState
@@ -49,6 +49,7 @@ class Host:
 
     def __init__(self, directory: Path, fields: dict[str, Any]) -> None:
         self.directory = directory
+        self._zones = f"{directory}/zones"
         try:
             self.owner_hostid: HostId = words.host_id(fields["owner_hostid"])
             self.hostname = str(fields["hostname"])
@@ -157,14 +158,14 @@ class Host:
 
     def zones(self) -> list[ZoneName]:
         """Return the names of the zones configured here, sorted."""
-        with os.scandir(self.directory / "zones") as entries:
+        with os.scandir(self._zones) as entries:
             names = sorted(entry.name for entry in entries if entry.is_dir())
-        return [ZoneName(name) for name in names if self.placement(ZoneName(name)).exists()]
+        return [ZoneName(name) for name in names if os.path.exists(f"{self._zones}/{name}/configuration")]
 
     def placement(self, zone: str) -> Placement:
         """Return the placement of `zone`, which need not be configured yet. Raises: WordError ZONE_NAME."""
         name = words.zone_name(zone)
-        return Placement(self.directory / "zones" / name, name)
+        return Placement(f"{self._zones}/{name}", name)
 
     def facts(self) -> HostFacts:
         """Return the host as it says it is."""
@@ -199,8 +200,8 @@ class Host:
             zone_uuid=state.zone_uuid if state else None,
             state=str(state.state) if state else UNKNOWN,
             auxiliary=state.auxiliary if state else (),
-            autoboot=placement.autoboot(),
-            boot_storage=reading.boot_devices_or_none(placement),
+            autoboot=placement.autoboot(text),
+            boot_storage=_boot_devices_or_none(placement, text),
             key_id=reading.configured_key_id(placement),
             configuration_sha256=Digest(hashlib.sha256(text.encode()).hexdigest()),
         )
@@ -245,6 +246,14 @@ def _state_or_none(placement: Placement) -> PlacementState | None:
         return placement.state()
     except PortableError:
         return None
+
+
+def _boot_devices_or_none(placement: Placement, text: str) -> tuple[BootDevice, ...]:
+    """Return the boot storage, none of it when the configuration is damaged."""
+    try:
+        return placement.boot_devices(text)
+    except PortableError:
+        return ()
 
 
 def _demand(holds: object, code: str, message: str) -> None:

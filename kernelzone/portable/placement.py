@@ -44,18 +44,23 @@ class PlacementState:
 class Placement:
     """The files of one zone on one host. Nothing is kept in memory: other processes change them."""
 
-    def __init__(self, directory: Path, zone: ZoneName) -> None:
-        self.directory = directory
+    def __init__(self, directory: str, zone: ZoneName) -> None:
+        self._directory = directory
         self.zone = zone
+
+    @property
+    def directory(self) -> Path:
+        """Where the files are."""
+        return Path(self._directory)
 
     def exists(self) -> bool:
         """Return whether the zone is configured here."""
-        return (self.directory / "configuration").exists()
+        return os.path.exists(f"{self._directory}/configuration")
 
     def text(self) -> str:
         """Return the configuration as a zonecfg command file without key source. Raises: PortableError."""
         try:
-            return (self.directory / "configuration").read_text("utf-8")
+            return files.read_bytes(f"{self._directory}/configuration").decode()
         except FileNotFoundError:
             raise PortableError("NOT_CONFIGURED", f"{self.zone}: No such zone configured") from None
         except UnicodeDecodeError:
@@ -69,13 +74,16 @@ class Placement:
         """Return the configuration with this host's tokens put in."""
         return resolved(self.configuration(), self.zone)
 
-    def boot_devices(self) -> tuple[BootDevice, ...]:
-        """Return the boot storage of the zone in boot order."""
-        return _boot_devices(self.text(), self.zone)
+    def boot_devices(self, text: str | None = None) -> tuple[BootDevice, ...]:
+        """Return the boot storage of the zone in boot order. text: the configuration, where it was read already.
 
-    def autoboot(self) -> bool:
-        """Return whether the zone boots with its host."""
-        return _autoboot(self.text())
+        Raises: PortableError NOT_CONFIGURED, CONFIGURATION.
+        """
+        return _boot_devices(self.text() if text is None else text, self.zone)
+
+    def autoboot(self, text: str | None = None) -> bool:
+        """Return whether the zone boots with its host. text: the configuration, where it was read already."""
+        return _autoboot(self.text() if text is None else text)
 
     def suspend_path(self) -> Path | None:
         """Return where the suspend image belongs, None when the configuration has no place for one."""
@@ -97,7 +105,7 @@ class Placement:
     def stored_state(self) -> PlacementState:
         """Return the state as the last verb left it."""
         try:
-            return _state_of(files.read_json(self.directory / "state.json"))
+            return _state_of(files.read_json(f"{self._directory}/state.json"))
         except FileNotFoundError:
             return PlacementState()
 
@@ -177,7 +185,7 @@ class Placement:
 
     def _read_key(self, name: str) -> bytes | None:
         try:
-            key = bytes.fromhex((self.directory / name).read_text("ascii"))
+            key = bytes.fromhex(files.read_bytes(f"{self._directory}/{name}").decode("ascii"))
         except FileNotFoundError:
             return None
         except ValueError:

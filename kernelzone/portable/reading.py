@@ -76,14 +76,6 @@ def configured_key_id(placement: Placement) -> str | None:
     return key_id(key).hex() if key else None
 
 
-def boot_devices_or_none(placement: Placement) -> tuple[BootDevice, ...]:
-    """Return the boot storage, none of it when the configuration is damaged."""
-    try:
-        return placement.boot_devices()
-    except PortableError:
-        return ()
-
-
 def _key_or_none(placement: Placement) -> bytes | None:
     try:
         return placement.key()

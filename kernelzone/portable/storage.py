@@ -7,6 +7,7 @@ they share: `lu:luname.naa.X` and `iscsi://HOST/luname.naa.X` are both `naa.X`, 
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ DEFAULT_BYTES: Final = 16 * 1024 * 1024
 SMALLEST_BYTES: Final = 2 * 1024 * 1024
 
 
+@lru_cache(maxsize=4096)
 def path_of(uri: str, storage: Path) -> Path:
     """Return the file or device `uri` names, in the shared directory `storage` when it is on the network.
 
