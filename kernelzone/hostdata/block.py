@@ -54,7 +54,9 @@ class SlotHeader(NamedTuple):
     agent: UUID
 
 
-class _Header(NamedTuple):
+class Header(NamedTuple):
+    """The first 128 bytes of a slot, field by field."""
+
     magic: bytes
     version: int
     slot: int
@@ -77,36 +79,47 @@ def decode_slot(image: bytes, *, slot: int, zone_key: bytes, zone_uuid: UUID) ->
     Raises: HostDataError HD_LENGTH HD_MAGIC HD_CHECKSUM HD_SUITE HD_SLOT HD_ZONE HD_KEYID HD_HEADER
     HD_PADDING HD_TAG HD_RECORD, the first that applies in this order; KEY_LENGTH before all of them.
     """
-    header, plaintext = open_slot(image, slot=slot, zone_key=zone_key, zone_uuid=zone_uuid)
-    return slot_of(header, plaintext, Record.decode(plaintext))
+    header, plaintext = open_slot(image, slot, ZoneKey.of(zone_key, zone_uuid))
+    record = Record.decode(plaintext)
+    agent = UUID(bytes=header.agent)
+    return Slot(header.generation, record, record_digest(plaintext), agent, header.key_id, zone_uuid)
 
 
-def slot_of(header: SlotHeader, plaintext: bytes, record: Record) -> Slot:
-    """Return the slot whose verified parts are given."""
-    digest = record_digest(plaintext)
-    return Slot(header.generation, record, digest, header.agent, header.key_id, header.zone_uuid)
+class ZoneKey(NamedTuple):
+    """A zone's key with what every slot is compared with, worked out once for both slots."""
+
+    key: bytes
+    key_id: bytes
+    zone_uuid: bytes
+
+    def __repr__(self) -> str:
+        return f"ZoneKey({self.key_id.hex()})"  # a traceback must not tell the key
+
+    @classmethod
+    def of(cls, zone_key: bytes, zone_uuid: UUID) -> ZoneKey:
+        """Return the key of the zone `zone_uuid`. Raises: HostDataError KEY_LENGTH."""
+        return cls(zone_key, key_id(zone_key), zone_uuid.bytes)
 
 
-def open_slot(image: bytes, *, slot: int, zone_key: bytes, zone_uuid: UUID) -> tuple[SlotHeader, bytes]:
+def open_slot(image: bytes, slot: int, zone: ZoneKey) -> tuple[Header, bytes]:
     """Return the header and the plaintext of a slot whose tag verified, the record not yet looked at.
 
     Raises: HostDataError as `decode_slot`, without HD_RECORD.
     """
-    own_key_id = key_id(zone_key)
     header = _checked_header(image)
     if header.slot != slot:
         raise HostDataError("HD_SLOT")
-    if header.zone_uuid != zone_uuid.bytes:
+    if header.zone_uuid != zone.zone_uuid:
         raise HostDataError("HD_ZONE")
-    if header.key_id != own_key_id:
+    if header.key_id != zone.key_id:
         raise HostDataError("HD_KEYID")
     _check_rest(header, image)
-    key = ccm.derived_key(zone_key, salt=header.salt, purpose=_purpose(zone_uuid, slot, header.generation))
+    key = ccm.derived_key(zone.key, salt=header.salt, purpose=_purpose(zone, slot, header.generation))
     ciphertext, tag = image[_HEADER_BYTES:_TAG_AT], image[_TAG_AT:_SEALED_END]
     plaintext = ccm.unseal(key, header.nonce, ciphertext, tag, image[:_HEADER_BYTES])
     if plaintext is None:
         raise HostDataError("HD_TAG")
-    return _public(header), plaintext
+    return header, plaintext
 
 
 def peek_header(image: bytes) -> SlotHeader:
@@ -119,7 +132,8 @@ def peek_header(image: bytes) -> SlotHeader:
     if header.slot not in (SLOT_A, SLOT_B):
         raise HostDataError("HD_SLOT")
     _check_rest(header, image)
-    return _public(header)
+    zone_uuid, agent = UUID(bytes=header.zone_uuid), UUID(bytes=header.agent)
+    return SlotHeader(header.generation, zone_uuid, header.key_id, agent)
 
 
 def encode_slot(  # noqa: PLR0913 - the format's own inputs, each by its name
@@ -145,12 +159,13 @@ def encode_slot(  # noqa: PLR0913 - the format's own inputs, each by its name
     salt = os.urandom(16) if salt is None else salt
     random = os.urandom(4) if nonce_random is None else nonce_random
     nonce = _NONCE_START.pack(generation, slot) + random
-    fields = _Header(
-        _MAGIC, _VERSION, slot, _SUITE, _HEADER_BYTES, generation, zone_uuid.bytes, key_id(zone_key), salt,
+    zone = ZoneKey.of(zone_key, zone_uuid)
+    fields = Header(
+        _MAGIC, _VERSION, slot, _SUITE, _HEADER_BYTES, generation, zone.zone_uuid, zone.key_id, salt,
         nonce, ccm.TAG_BYTES, RECORD_BYTES, agent.bytes, _NO_RESERVED,
     )  # fmt: skip
     header = _HEADER.pack(*fields)
-    key = ccm.derived_key(zone_key, salt=salt, purpose=_purpose(zone_uuid, slot, generation))
+    key = ccm.derived_key(zone_key, salt=salt, purpose=_purpose(zone, slot, generation))
     ciphertext, tag = ccm.seal(key, nonce, record.encode(), header)
     body = header + ciphertext + tag + _NO_PADDING
     return body + hashlib.sha256(body).digest()
@@ -163,21 +178,21 @@ def key_id(zone_key: bytes) -> bytes:
     return hashlib.sha256(_KEY_ID_TYPE + zone_key).digest()[:16]
 
 
-def _checked_header(image: bytes) -> _Header:
+def _checked_header(image: bytes) -> Header:
     """Return the header of an image whose length, magic, checksum, version and suite are right."""
     if len(image) != SLOT_BYTES:
         raise HostDataError("HD_LENGTH", f"a slot of {len(image)} bytes instead of {SLOT_BYTES}")
     if not image.startswith(_MAGIC):
         raise HostDataError("HD_MAGIC")
-    if hashlib.sha256(memoryview(image)[:_CHECKSUM_AT]).digest() != image[_CHECKSUM_AT:]:
+    if hashlib.sha256(image[:_CHECKSUM_AT]).digest() != image[_CHECKSUM_AT:]:
         raise HostDataError("HD_CHECKSUM")
-    header = _Header._make(_HEADER.unpack_from(image))
+    header = Header._make(_HEADER.unpack_from(image))
     if (header.version, header.suite, header.header_bytes) != (_VERSION, _SUITE, _HEADER_BYTES):
         raise HostDataError("HD_SUITE")
     return header
 
 
-def _check_rest(header: _Header, image: bytes) -> None:
+def _check_rest(header: Header, image: bytes) -> None:
     """Check the header against itself, then the padding: the last checks that need no key."""
     if (header.tag_bytes, header.plaintext_bytes) != (ccm.TAG_BYTES, RECORD_BYTES):
         raise HostDataError("HD_HEADER")
@@ -187,9 +202,5 @@ def _check_rest(header: _Header, image: bytes) -> None:
         raise HostDataError("HD_PADDING")
 
 
-def _purpose(zone_uuid: UUID, slot: int, generation: int) -> bytes:
-    return _KEY_PURPOSE + zone_uuid.bytes + bytes((slot,)) + generation.to_bytes(8, "big")
-
-
-def _public(header: _Header) -> SlotHeader:
-    return SlotHeader(header.generation, UUID(bytes=header.zone_uuid), header.key_id, UUID(bytes=header.agent))
+def _purpose(zone: ZoneKey, slot: int, generation: int) -> bytes:
+    return _KEY_PURPOSE + zone.zone_uuid + bytes((slot,)) + generation.to_bytes(8, "big")

@@ -53,6 +53,9 @@ class ZoneSeal(NamedTuple):
     zone_uuid: UUID
     agent: UUID
 
+    def __repr__(self) -> str:
+        return f"ZoneSeal({self.zone_uuid})"  # a traceback must not tell the key
+
 
 class ExpectedRegion(NamedTuple):
     """The host data a person approved a change of. Digests: 32 bytes; record_digest None where there is no truth.
@@ -255,10 +258,18 @@ def _seen(old: Pair, seal: ZoneSeal) -> int:
 def _claimed(
     device: Device, old: Pair, new: Sealed, journal: ClaimJournal, still_valid: Callable[[], bool]
 ) -> ClaimOutcome:
-    outcome = _perform_all(claim(Intent(old, new.images), still_valid=still_valid), device, journal)
+    outcome = perform_claim(Intent(old, new.images), device, journal, still_valid)
+    return ClaimOutcome(outcome, new.generation, new.record, new.images)
+
+
+def perform_claim(
+    intent: Intent, device: Device, journal: ClaimJournal, still_valid: Callable[[], bool] = always
+) -> Outcome:
+    """Return how the claim of `intent` on `device` ended. The caller holds the zone's lock."""
+    outcome = _perform_all(claim(intent, still_valid=still_valid), device, journal)
     if outcome not in (Outcome.CLAIMED, Outcome.UNKNOWN):  # an unknown one stays open for the recovery
         journal.closed(outcome)
-    return ClaimOutcome(outcome, new.generation, new.record, new.images)
+    return outcome
 
 
 def _perform_all(steps: Steps, device: Device, journal: ClaimJournal | None) -> Outcome:

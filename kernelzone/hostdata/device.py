@@ -9,13 +9,12 @@ import errno
 import fcntl
 import mmap
 import os
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from kernelzone.hostdata.block import SLOT_A, SLOT_B, SLOT_BYTES
+from kernelzone.hostdata.block import SLOT_BYTES
 from kernelzone.hostdata.errors import HostDataError
 from kernelzone.hostdata.region import REGION_BYTES, SLOT_OFFSETS, ZERO_SLOT
 
@@ -37,14 +36,14 @@ class Device:
 
         Raises: HostDataError HD_UNSTABLE after three tries (somebody is writing), HD_IO.
         """
-        with _io(self.path, "read"), _opened_to_read(self.path) as fd, mmap.mmap(-1, 4 * SLOT_BYTES) as page:
-            for attempt in range(_TRIES):
-                if attempt:
-                    time.sleep(_PAUSE_S)
-                first, second = _read_pair(fd, page)
-                if first == second:
-                    return first
-        raise HostDataError("HD_UNSTABLE")
+        try:
+            fd = _open_to_read(self.path)
+            try:
+                return _read_twice_equal(fd)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise _io_fault(self.path, "read", error) from error
 
     def write_slot(self, slot: int, image: bytes) -> None:
         """Write `image` to slot 0 (A) or 1 (B) in one call and flush it.
@@ -71,61 +70,79 @@ class Device:
 
     def is_direct(self) -> bool:
         """Return whether reading bypasses the page cache here. Raises: HostDataError HD_IO."""
-        with _io(self.path, "read"), _opened_to_read(self.path) as fd:
+        try:
+            fd = _open_to_read(self.path)
+        except OSError as error:
+            raise _io_fault(self.path, "read", error) from error
+        try:
             return not _DIRECT or bool(fcntl.fcntl(fd, fcntl.F_GETFL) & _DIRECT)
+        finally:
+            os.close(fd)
 
     def is_blank(self) -> bool:
         """Return whether both slots are whole and zero: nothing was ever written."""
         return self.read_slots() == (ZERO_SLOT, ZERO_SLOT)
 
     def _write(self, content: bytes, offset: int) -> None:
-        with _io(self.path, "write"), mmap.mmap(-1, len(content)) as page:
-            page[:] = content
-            fd = os.open(self.path, os.O_RDWR | os.O_DSYNC | os.O_CLOEXEC)
-            try:
-                written = os.pwrite(fd, page, offset)
-                os.fsync(fd)
-            finally:
-                os.close(fd)
+        try:
+            written = _write_flushed(self.path, content, offset)
+        except OSError as error:
+            raise _io_fault(self.path, "write", error) from error
         if written != len(content):
             raise HostDataError("HD_IO", f"{self.path.name}: {written} of {len(content)} bytes were written")
 
 
-def _read_pair(fd: int, page: mmap.mmap) -> tuple[Pair, Pair]:
-    """Return two readings of both slots, the second begun after the first has ended."""
-    with memoryview(page) as view:
-        sizes = [
-            os.preadv(fd, [view[place * SLOT_BYTES : (place + 1) * SLOT_BYTES]], SLOT_OFFSETS[slot])
-            for place, slot in enumerate((SLOT_A, SLOT_B, SLOT_A, SLOT_B))
-        ]
-    read = [page[place * SLOT_BYTES : place * SLOT_BYTES + size] for place, size in enumerate(sizes)]
-    return (read[0], read[1]), (read[2], read[3])
+class _Buffer(threading.local):
+    """Aligned memory for four slots, one for each thread: direct reading needs it, and a new one costs more
+    than the reading itself."""
+
+    def __init__(self) -> None:
+        self.page = mmap.mmap(-1, 4 * SLOT_BYTES)
+        view = memoryview(self.page)
+        self.parts = [view[at : at + SLOT_BYTES] for at in range(0, 4 * SLOT_BYTES, SLOT_BYTES)]
 
 
-@contextmanager
-def _opened_to_read(path: Path) -> Iterator[int]:
-    """Yield a descriptor that bypasses the page cache where the file system can."""
+_buffer: Final = _Buffer()
+
+
+def _read_twice_equal(fd: int) -> Pair:
+    """Return both slots as two readings, one after the other, saw them alike."""
+    for attempt in range(_TRIES):
+        if attempt:
+            time.sleep(_PAUSE_S)
+        page, parts = _buffer.page, _buffer.parts
+        a, b, again_a, again_b = (os.preadv(fd, [part], SLOT_OFFSETS[place % 2]) for place, part in enumerate(parts))
+        first = (page[:a], page[SLOT_BYTES : SLOT_BYTES + b])
+        third = 2 * SLOT_BYTES
+        if first == (page[third : third + again_a], page[third + SLOT_BYTES : third + SLOT_BYTES + again_b]):
+            return first
+    raise HostDataError("HD_UNSTABLE")
+
+
+def _open_to_read(path: Path) -> int:
+    """Return a descriptor that bypasses the page cache where the file system can."""
     flags = os.O_RDONLY | os.O_CLOEXEC
     try:
-        fd = os.open(path, flags | _DIRECT)
+        return os.open(path, flags | _DIRECT)
     except OSError as error:
-        if not _DIRECT or not _refuses_direct(error):
+        if not _DIRECT or error.errno != errno.EINVAL:  # EINVAL: no direct I/O on this file system
             raise
-        fd = os.open(path, flags)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
+        return os.open(path, flags)
 
 
-def _refuses_direct(error: OSError) -> bool:
-    return error.errno == errno.EINVAL  # this file system has no direct I/O (open(2))
+def _write_flushed(path: Path, content: bytes, offset: int) -> int:
+    """Write `content` in one call and flush it; return how many bytes the device took."""
+    with mmap.mmap(-1, len(content)) as page:
+        page[:] = content
+        fd = os.open(path, os.O_RDWR | os.O_DSYNC | os.O_CLOEXEC)
+        try:
+            written = os.pwrite(fd, page, offset)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    return written
 
 
-@contextmanager
-def _io(path: Path, verb: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise HostDataError("HD_IO", f"could not {verb} {path.name}: {reason}") from error
+def _io_fault(path: Path, verb: str, error: OSError) -> HostDataError:
+    reason = error.strerror or type(error).__name__
+    return HostDataError("HD_IO", f"could not {verb} {path.name}: {reason}")

@@ -6,10 +6,12 @@ Source: host-data.md, part "Record", format KZHD 1.
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,6 +24,7 @@ _DIGEST_TYPE: Final = b"kzfleet/record/v1\x00"
 _VERSION: Final = b"\x00\x01"
 _HEAD: Final = struct.Struct(">HH")
 _KEPT_UNKNOWN: Final = 0x8000
+_ZEROS: Final = bytes(RECORD_BYTES)
 
 
 class HostDataState(IntEnum):
@@ -94,7 +97,7 @@ class Record:
     def decode(cls, plaintext: bytes) -> Record:
         """Return the record that 2 048 bytes of plaintext hold. Raises: HostDataError HD_RECORD."""
         try:
-            return _record(plaintext)
+            return _record(bytes(plaintext))
         except (KeyError, ValueError) as error:
             if isinstance(error, HostDataError):
                 raise
@@ -110,6 +113,8 @@ def _bad(reason: str) -> HostDataError:
     return HostDataError("HD_RECORD", f"the record is not well formed: {reason}")
 
 
+# The same host data is read every minute: what was read before is not taken apart again.
+@lru_cache(maxsize=1024)
 def _record(plaintext: bytes) -> Record:
     if len(plaintext) != RECORD_BYTES:
         raise _bad(f"{len(plaintext)} bytes instead of {RECORD_BYTES}")
@@ -143,7 +148,7 @@ def _entries(plaintext: bytes) -> Iterator[tuple[int, bytes]]:
             raise _bad(f"tag {tag} out of order or too long")
         last = tag
         yield tag, plaintext[start:offset]
-    if plaintext.count(0, offset) != RECORD_BYTES - offset:
+    if plaintext[offset:] != _ZEROS[offset:]:
         raise _bad("the padding is not zero")
 
 
@@ -210,17 +215,12 @@ def _flags(value: bytes) -> RecordFlags:
 
 def _variables(value: bytes) -> str:
     text = value.decode("utf-8")
-    lines = text.removesuffix("\n").split("\n") if text else []
-    if len(value) > 1024 or not all(_is_variable(line) for line in lines):
+    if len(value) > 1024 or not _VARIABLES.fullmatch(text) or not text.replace("\n", "").isprintable():
         raise _bad("OpenBoot variables are name=value lines of 1024 bytes at most")
     return text
 
 
-def _is_variable(line: str) -> bool:
-    name, equals, _ = line.partition("=")
-    return bool(name and equals) and line.isprintable()
-
-
+_VARIABLES: Final = re.compile(r"(?:[^=\n]+=[^\n]*\n)*(?:[^=\n]+=[^\n]*)?")
 _FOUR: Final = _exactly(4)
 _U32: Final = _integer(4)
 _ALL_FLAGS: Final = int(RecordFlags.FORCED | RecordFlags.INITIALISED | RecordFlags.REPAIRED)

@@ -14,13 +14,11 @@ from kernelzone.hostdata.block import (
     SLOT_A,
     SLOT_B,
     SLOT_BYTES,
-    Slot,
-    key_id,
+    ZoneKey,
     open_slot,
-    slot_of,
 )
 from kernelzone.hostdata.errors import HostDataError
-from kernelzone.hostdata.record import Record
+from kernelzone.hostdata.record import Record, record_digest
 
 REGION_BYTES: Final = 1024 * 1024
 SLOT_OFFSETS: Final = (0, 524_288)
@@ -62,17 +60,16 @@ def read_region(slot_a: bytes, slot_b: bytes, *, zone_key: bytes, zone_uuid: UUI
 
     Raises: HostDataError KEY_LENGTH.
     """
-    key_id(zone_key)  # a key of a wrong length says nothing about the slots
-    a, error_a = _opened(slot_a, SLOT_A, zone_key, zone_uuid)
-    b, error_b = _opened(slot_b, SLOT_B, zone_key, zone_uuid, twin=a)
+    zone = ZoneKey.of(zone_key, zone_uuid)  # a key of a wrong length says nothing about the slots
+    a, error_a = _opened(slot_a, SLOT_A, zone)
+    b, error_b = _opened(slot_b, SLOT_B, zone, twin=a)
     errors = (error_a, error_b)
     if a and b:
-        return _of_two(a, b)
-    if a or b:
-        valid = a or b
-        assert valid is not None
-        status = RegionStatus.SINGLE_A if a else RegionStatus.SINGLE_B
-        return _true(status, valid.slot, None, errors)
+        return _of_two(a, b, zone_uuid)
+    if a:
+        return _true(RegionStatus.SINGLE_A, a, zone_uuid, errors=errors)
+    if b:
+        return _true(RegionStatus.SINGLE_B, b, zone_uuid, errors=errors)
     blank = slot_a == slot_b == ZERO_SLOT
     return Region(RegionStatus.BLANK if blank else RegionStatus.UNREADABLE, 0, None, None, errors)
 
@@ -88,7 +85,8 @@ def verified_generation(slot_a: bytes, slot_b: bytes, *, zone_key: bytes, zone_u
     A header can be forged without the key, so a slot that does not authenticate counts for nothing;
     a slot whose record alone is malformed does count.
     """
-    return max(_generation(image, slot, zone_key, zone_uuid) for slot, image in enumerate((slot_a, slot_b)))
+    zone = ZoneKey.of(zone_key, zone_uuid)
+    return max(_generation(slot_a, SLOT_A, zone), _generation(slot_b, SLOT_B, zone))
 
 
 def doubts(region: Region, *, high_water: int = 0, device_guid: str | None = None) -> tuple[str, ...]:
@@ -107,39 +105,49 @@ def doubts(region: Region, *, high_water: int = 0, device_guid: str | None = Non
 
 
 class _Opened(NamedTuple):
-    slot: Slot
+    generation: int
     plaintext: bytes
+    record: Record
 
 
-def _opened(
-    image: bytes, slot: int, zone_key: bytes, zone_uuid: UUID, twin: _Opened | None = None
-) -> tuple[_Opened | None, str | None]:
+_Errors = tuple[str | None, str | None]
+_NO_ERRORS: Final = (None, None)
+
+
+def _opened(image: bytes, slot: int, zone: ZoneKey, twin: _Opened | None = None) -> tuple[_Opened | None, str | None]:
     try:
-        header, plaintext = open_slot(image, slot=slot, zone_key=zone_key, zone_uuid=zone_uuid)
-        if twin and plaintext == twin.plaintext:  # the usual case: one record, read once
-            same = twin.slot._replace(generation=header.generation, agent=header.agent)
-            return _Opened(same, plaintext), None
-        return _Opened(slot_of(header, plaintext, Record.decode(plaintext)), plaintext), None
+        header, plaintext = open_slot(image, slot, zone)
+        is_same = twin is not None and plaintext == twin.plaintext  # the usual case is read once
+        record = twin.record if twin is not None and is_same else Record.decode(plaintext)
+        return _Opened(header.generation, plaintext, record), None
     except HostDataError as error:
         return None, error.code
 
 
-def _of_two(a: _Opened, b: _Opened) -> Region:
-    gap = a.slot.generation - b.slot.generation
+def _of_two(a: _Opened, b: _Opened, zone_uuid: UUID) -> Region:
+    gap = a.generation - b.generation
     if gap == 0 and a.plaintext == b.plaintext:
-        return _true(RegionStatus.CLEAN, a.slot, None, (None, None))
-    if gap == 1 and a.slot.record.previous_digest == b.slot.record_digest:
-        return _true(RegionStatus.CLAIM, b.slot, a.slot.record, (None, None))
-    highest = max(a.slot.generation, b.slot.generation)
-    return Region(RegionStatus.SPLIT, highest, None, None, (None, None), zone_uuid=a.slot.zone_uuid)
+        return _true(RegionStatus.CLEAN, a, zone_uuid)
+    if gap == 1 and a.record.previous_digest == record_digest(b.plaintext):
+        return _true(RegionStatus.CLAIM, b, zone_uuid, claim=a.record)
+    highest = max(a.generation, b.generation)
+    return Region(RegionStatus.SPLIT, highest, None, None, _NO_ERRORS, zone_uuid=zone_uuid)
 
 
-def _true(status: RegionStatus, truth: Slot, claim: Record | None, errors: tuple[str | None, str | None]) -> Region:
-    return Region(status, truth.generation, truth.record, claim, errors, truth.record_digest, truth.zone_uuid)
+def _true(
+    status: RegionStatus,
+    truth: _Opened,
+    zone_uuid: UUID,
+    *,
+    claim: Record | None = None,
+    errors: _Errors = _NO_ERRORS,
+) -> Region:
+    digest = record_digest(truth.plaintext)
+    return Region(status, truth.generation, truth.record, claim, errors, digest, zone_uuid)
 
 
-def _generation(image: bytes, slot: int, zone_key: bytes, zone_uuid: UUID) -> int:
+def _generation(image: bytes, slot: int, zone: ZoneKey) -> int:
     try:
-        return open_slot(image, slot=slot, zone_key=zone_key, zone_uuid=zone_uuid)[0].generation
+        return open_slot(image, slot, zone)[0].generation
     except HostDataError:
         return 0
