@@ -105,9 +105,9 @@ class Deployment:
     def order(self, kind: Kind, zone: str | None = None, host: str = GLOBAL1, **changes: object) -> Order:
         return self.authority.order(self.uuid, kind, host, zone, **changes)
 
-    def run(self, order: Order | str) -> None:
+    def run(self, order: Order | object) -> None:
         """Hand an order, or the text of an envelope, to the agent and let it say what it has to."""
-        execute(self.agent, order if isinstance(order, str) else self.authority.sign(order))
+        execute(self.agent, self.authority.sign(order) if isinstance(order, Order) else order)
         self.send()
 
     def send(self) -> None:
