@@ -395,7 +395,7 @@ UNWARRANTED: dict[str, tuple[str, Change]] = {
     "another status": ("CHANGED", lambda d, o: _expect(o, status=RegionStatus.CLAIM)),
     "another generation": ("CHANGED", lambda d, o: _expect(o, generation=7)),
     "another record": ("CHANGED", lambda d, o: _expect(o, record_sha256="c" * 64)),
-    "host data that moved on": ("CHANGED", _owner_acts),
+    "host data that moved on": ("CHANGED", lambda d, o: _owner_acts(o, d)),
     "older than what was seen": ("ROLLBACK", lambda d, o: with_warrant(o, high_water=99)),
     "a zone that is ready here": ("BUSY", lambda d, o: _ready_here(d)),
 }
@@ -417,7 +417,7 @@ def _other_region(order: Order) -> tuple[object, ...]:
     return tuple(dataclasses.replace(one, raw_sha256="d" * 64) for one in order.warrant.expect.regions)
 
 
-def _owner_acts(deployment: Deployment, order: Order) -> Order:
+def _owner_acts(order: Order, deployment: Deployment) -> Order:
     assert verbs.detach(deployment.fleet.global2, "kzone1").is_done
     return order
 
