@@ -19,12 +19,26 @@ class Badge(NamedTuple):
 
 
 VERDICT: Final = {
-    "ours": Badge("in use by its host", "ok", "disc", "Host data names a host that configures the zone"),
-    "free": Badge("free", "quiet", "ring", "Host data names no owner"),
+    "ours": Badge("with its owner", "ok", "disc", "Host data names a host that configures the zone"),
+    "free": Badge("free", "busy", "ring", "Host data names no owner"),
     "held-elsewhere": Badge("held elsewhere", "warn", "diamond", "Host data names a host that does not configure it"),
     "unreadable": Badge("unreadable", "odd", "hatch", "Host data cannot be read; who uses the zone is unknown"),
     "contradictory": Badge("contradictory", "bad", "triangle", "Readings cannot all be true"),
     "unknown": Badge("unknown", "quiet", "dashes", "Nothing has been read that proves anything"),
+}
+
+# A zone on one host, in the map: the verdict, and for what is in order whether it runs here.
+MARK: Final = {
+    **VERDICT,
+    "running": Badge("running here", "ok", "disc", "Owned and running here"),
+    "at-rest": Badge("owned here, not running", "ok", "ring", "Owned here, not running"),
+    "elsewhere": Badge("configured here, owned by another host", "quiet", "square"),
+}
+
+HEALTH: Final = {
+    "fine": Badge("fine", "ok", "disc"),
+    "late": Badge("late", "warn", "diamond"),
+    "unknown": Badge("unknown", "quiet", "dashes"),
 }
 
 SEVERITY: Final = {
@@ -138,6 +152,8 @@ DOOR: Final = {
 
 FAMILIES: Final[dict[str, dict[str, Badge]]] = {
     "verdict": VERDICT,
+    "mark": MARK,
+    "health": HEALTH,
     "severity": SEVERITY,
     "conflict": CONFLICT,
     "evidence": EVIDENCE,

@@ -36,6 +36,14 @@ def mark(family: str, word: object, title: str = "") -> SafeString:
 
 
 @register.simple_tag
+def dot(word: str, name: str, worst: int) -> SafeString:
+    """Return a zone as a mark in a map of thousands: the shape, and its name on hover."""
+    shown = badge_of("mark", word)
+    ring = " in-conflict" if worst else ""
+    return format_html('<i class="shape-{} tone-{}{}" title="{}"></i>', shown.shape, shown.tone, ring, name)
+
+
+@register.simple_tag
 def when(moment: datetime | None) -> SafeString:
     """Return how long ago something was, with the exact time on hover."""
     text = wording.ago(moment, timezone.now())

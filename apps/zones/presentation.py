@@ -1,0 +1,97 @@
+"""How a zone is shown: what may be done with a placement, and host data field by field. Pure, row to value."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from apps.zones.models import Placement, Reading, Zone
+from kernelzone.ownership import Verdict
+from kernelzone.states import Verb, ZoneState, verbs_allowed
+
+
+class Act(NamedTuple):
+    """A safe verb a button offers: the verb, what the button says, what it does, whether it stops the guest."""
+
+    verb: str
+    button: str
+    meaning: str
+    stops: bool
+
+
+_MEANING: Final = {
+    Verb.ATTACH: ("Attaches the zone: the host becomes its owner in host data.", False),
+    Verb.READY: ("Makes the zone ready; the guest does not start.", False),
+    Verb.BOOT: ("Starts the guest; a suspended one goes on where it stopped.", False),
+    Verb.SUSPEND: ("Writes the guest's memory to its suspend image and stops it.", True),
+    Verb.SHUTDOWN: ("Asks the guest to shut down, and waits for it.", True),
+    Verb.HALT: ("Stops the guest at once, as pulling the plug does.", True),
+    Verb.DETACH: ("Lets go of the zone: host data names no owner any more.", True),
+}
+_NO_STATE: Final = frozenset[Verb]()
+
+
+def acts_on(placement: Placement, zone: Zone) -> list[Act]:
+    """Return the safe verbs worth offering for a placement; the host itself checks again before it acts."""
+    if why_nothing_is_offered(placement, zone):
+        return []
+    allowed = verbs_allowed(ZoneState(placement.state)) if placement.state in set(ZoneState) else _NO_STATE
+    return [
+        Act(verb.value, f"{verb.value.capitalize()} {placement.name} on {placement.host}", meaning, stops)
+        for verb, (meaning, stops) in _MEANING.items()
+        if verb in allowed
+    ]
+
+
+def why_nothing_is_offered(placement: Placement, zone: Zone) -> str:
+    """Return why no verb is offered here, "" when some are."""
+    if zone.verdict == Verdict.FREE:
+        return ""
+    if zone.verdict not in (Verdict.OURS, Verdict.HELD_ELSEWHERE):
+        return "Who uses the zone is not proved, so nothing is offered here."
+    if zone.owner_hostid != placement.host.owner_hostid:
+        return "Another host owns the zone, so nothing is offered here."
+    return ""
+
+
+class Slot(NamedTuple):
+    """One of the two slots as it was read: "A" or "B", "" or the HD_ code of what is wrong."""
+
+    name: str
+    error: str
+
+
+class HostData(NamedTuple):
+    """One reading for people: what the record says, how the slots are, where and when it was read."""
+
+    reading: Reading
+    fields: list[tuple[str, Any, str]]
+    slots: list[Slot]
+    claim: dict[str, Any] | None
+
+
+def host_data_of(reading: Reading) -> HostData:
+    """Return the reading field by field: (name, value, form), where form is text, id, time or flags."""
+    facts = reading.facts
+    errors = facts.get("slot_errors") or {}
+    slots = [Slot(name, errors.get(name, "")) for name in ("A", "B")]
+    return HostData(reading, _record_fields(facts.get("record") or {}), slots, facts.get("claim"))
+
+
+def _record_fields(record: dict[str, Any]) -> list[tuple[str, Any, str]]:
+    if not record:
+        return []
+    owner = f"{record['owner_hostname']} ({record['owner_hostid']})" if record["owner_hostid"] else "nobody"
+    previous = record["previous_owner_hostid"]
+    fields = [
+        ("Owner", owner, "text"),
+        ("State", record["state"], "text"),
+        ("Boot environment", record["boot_environment"], "text"),
+        ("Its uuid", record["boot_environment_uuid"], "mono"),
+        ("Updated, owner's clock", datetime.fromtimestamp(record["updated_at"], UTC), "time"),
+        ("Flags", ", ".join(record["flags"]), "text"),
+        ("Previous owner", f"{record['previous_owner_hostname'] or '?'} ({previous})" if previous else "", "text"),
+        ("Incarnation", record["incarnation"], "id"),
+        ("Warrant", record["warrant_sha256"], "id"),
+    ]
+    return [(name, value, form) for name, value, form in fields if value]

@@ -1,0 +1,23 @@
+"""The pages that show rows of several apps at once."""
+
+from django.conf import settings
+from django.urls import URLPattern, path
+
+from kzfleet.pages import for_me, hosts, overview, search, zones
+
+urlpatterns: list[URLPattern] = [
+    path("", overview.show_overview, name="overview"),
+    path("for-me", for_me.show_for_me, name="for_me"),
+    path("search", search.show_search, name="search"),
+    path("hosts", hosts.list_hosts, name="hosts"),
+    path("hosts/<str:owner_hostid>", hosts.show_host, name="host"),
+    path("hosts/<str:owner_hostid>/inspect", hosts.inspect_host, name="host_inspect"),
+    path("hosts/<str:owner_hostid>/maintenance", hosts.change_maintenance, name="host_maintenance"),
+    path("zones", zones.list_zones, name="zones"),
+    path("zones/<uuid:pk>", zones.show_zone, name="zone"),
+    path("zones/<uuid:pk>/verbs", zones.run_zone_verb, name="zone_verb"),
+]
+if settings.DEBUG:
+    from kzfleet.pages import parts
+
+    urlpatterns.append(path("parts/", parts.show_parts, name="parts"))

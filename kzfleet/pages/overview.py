@@ -1,0 +1,100 @@
+"""The overview: what needs a person now, the whole fleet at a glance, and how the site itself is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from apps.accounts.pages import page
+from apps.base import live
+from apps.conflicts.models import Conflict
+from apps.conflicts.selectors import open_conflicts
+from apps.conflicts.sentences import conflict_sentence
+from apps.fleet.selectors import hosts_with_silence
+from apps.zones.models import Zone
+from kzfleet.pages.control_plane import control_plane
+from kzfleet.pages.fleet_map import FleetMap, map_of
+from kzfleet.pages.for_me import ForMe, for_me
+from kzfleet.pages.navigation import Counts, note_counts
+
+CONFLICTS_SHOWN: Final = 8
+_VERDICT_ORDER: Final = ("contradictory", "held-elsewhere", "unreadable", "unknown", "ours", "free")
+
+
+class ConflictLine(NamedTuple):
+    """One open conflict with its sentence."""
+
+    conflict: Conflict
+    sentence: str
+
+
+@require_safe
+@page()
+def show_overview(request: HttpRequest) -> HttpResponse:
+    """Return the overview; at most 15 queries, whatever the number of hosts."""
+    return live.show(request, "overview/page.html", "overview/_live.html", _context(request))
+
+
+def _context(request: HttpRequest) -> dict[str, Any]:
+    now = timezone.now()
+    conflicts = list(open_conflicts(request.user))  # type: ignore[arg-type]
+    mine = for_me(request.user, now)
+    note_counts(request, Counts(len(conflicts), len(mine.to_decide)))
+    hosts = list(hosts_with_silence(request.user, now).order_by("site", "rack", "hostname", "owner_hostid"))  # type: ignore[arg-type]
+    silent = [host for host in hosts if host.is_silent]  # type: ignore[attr-defined]
+    fleet = map_of(hosts, _worst_by_zone(conflicts))
+    return {
+        "headline": _headline(len({conflict.zone_id for conflict in conflicts}), mine, len(silent), len(hosts)),
+        "lines": [ConflictLine(conflict, conflict_sentence(conflict)) for conflict in conflicts[:CONFLICTS_SHOWN]],
+        "more_conflicts": max(0, len(conflicts) - CONFLICTS_SHOWN),
+        "mine": mine,
+        "fleet": fleet,
+        "hosts": len(hosts),
+        "silent": silent,
+        "verdicts": _verdicts(),
+        "health": control_plane(now),
+        "now": now,
+        "every": _every(fleet),
+    }
+
+
+def _worst_by_zone(conflicts: Iterable[Conflict]) -> dict[UUID, int]:
+    worst: dict[UUID, int] = {}
+    for conflict in conflicts:
+        worst[conflict.zone_id] = max(worst.get(conflict.zone_id, 0), conflict.severity)
+    return worst
+
+
+def _headline(zones: int, mine: ForMe, silent: int, hosts: int) -> str:
+    parts = []
+    if mine.to_decide:
+        parts.append(
+            f"{_many(len(mine.to_decide), 'request')} {'waits' if len(mine.to_decide) == 1 else 'wait'} for you"
+        )
+    if zones:
+        parts.append(f"{_many(zones, 'zone')} {'needs' if zones == 1 else 'need'} a person")
+    if silent:
+        parts.append(f"{silent} of {_many(hosts, 'host')} {'is' if silent == 1 else 'are'} silent")
+    if not hosts:
+        return "No host is known yet."
+    return f"{', '.join(parts)}.".capitalize() if parts else "Nothing needs a person now."
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _verdicts() -> list[tuple[str, int]]:
+    counted = Counter(Zone.objects.filter(retired_at=None).order_by().values_list("verdict", flat=True))
+    return [(verdict, counted[verdict]) for verdict in _VERDICT_ORDER if counted[verdict]]
+
+
+def _every(fleet: FleetMap) -> str:
+    """Return how often the page asks again: a large fleet is rendered less often."""
+    return {"roomy": "3s", "dense": "10s", "tiny": "30s"}[fleet.density]
