@@ -35,7 +35,7 @@ from kernelzone.hostdata import (
     read_region,
 )
 from kernelzone.hostdata import record as record_module
-from kernelzone.hostdata.change import perform_claim
+from kernelzone.hostdata.perform import perform_claim
 
 ZONE_KEY, ZONE_UUID, AGENT = os.urandom(16), UUID(int=1), UUID(int=2)
 READS, CLAIMS, GOAL = 400, 60, 1.5

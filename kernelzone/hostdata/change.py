@@ -1,4 +1,4 @@
-"""Every change of host data on a device: the steps of claim.py, performed.
+"""Every change of host data on a device, by a claim.
 
 The caller decides whether the change is allowed; here it is only made sure that it is made once, on the
 host data that was seen, or not at all.
@@ -12,25 +12,18 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from kernelzone.crashpoints import crashpoint, is_armed
 from kernelzone.hostdata.block import SLOT_A, SLOT_B, decode_slot, encode_slot
 from kernelzone.hostdata.claim import (
-    Answer,
     Intent,
     Outcome,
     Pair,
-    ReadSlots,
-    Step,
-    Steps,
-    WriteIntent,
-    WriteSlot,
-    claim,
     recover,
     watch,
 )
 from kernelzone.hostdata.device import Device
 from kernelzone.hostdata.errors import HostDataError
 from kernelzone.hostdata.journal import ClaimJournal, zone_lock
+from kernelzone.hostdata.perform import always, perform_all, perform_claim
 from kernelzone.hostdata.record import NO_DIGEST, Record, record_digest
 from kernelzone.hostdata.region import (
     ZERO_SLOT,
@@ -41,7 +34,6 @@ from kernelzone.hostdata.region import (
     verified_generation,
 )
 
-_SLOT_LETTER: Final = ("a", "b")
 # A slot that is whole and somebody else's is no damage, even when it cannot be opened with this key.
 _NOT_DAMAGE: Final = frozenset({"HD_KEYID", "HD_ZONE", "HD_SUITE"})
 
@@ -94,11 +86,6 @@ class ClaimOutcome(NamedTuple):
     def raw_digest(self) -> bytes | None:
         """The digest of both new images, 32 bytes."""
         return raw_digest(*self.images) if self.images else None
-
-
-def always() -> bool:
-    """Return True: an action that has no time limit of its own."""
-    return True
 
 
 def change_host_data(  # noqa: PLR0913 - one call per change, each input by its name
@@ -177,7 +164,7 @@ def recover_host_data(
     """
     with zone_lock(lock_path):
         device.read_slots()  # a device that cannot be read settles nothing
-        outcome = _perform_all(recover(intent, order_still_valid=order_still_valid), device, journal)
+        outcome = perform_all(recover(intent, order_still_valid=order_still_valid), device, journal)
         if outcome is not Outcome.CLAIMED:
             journal.closed(outcome)
         return outcome
@@ -194,7 +181,7 @@ def watch_host_data(device: Device, mine: Pair, *, zone_key: bytes, zone_uuid: U
         return repairable_slot(seen, mine, zone_key=zone_key, zone_uuid=zone_uuid)
 
     with zone_lock(lock_path):
-        return _perform_all(watch(mine, damaged_slot=damaged_slot), device, None)
+        return perform_all(watch(mine, damaged_slot=damaged_slot), device, None)
 
 
 def repairable_slot(seen: Pair, mine: Pair, *, zone_key: bytes, zone_uuid: UUID) -> int | None:
@@ -260,68 +247,3 @@ def _claimed(
 ) -> ClaimOutcome:
     outcome = perform_claim(Intent(old, new.images), device, journal, still_valid)
     return ClaimOutcome(outcome, new.generation, new.record, new.images)
-
-
-def perform_claim(
-    intent: Intent, device: Device, journal: ClaimJournal, still_valid: Callable[[], bool] = always
-) -> Outcome:
-    """Return how the claim of `intent` on `device` ended. The caller holds the zone's lock."""
-    outcome = _perform_all(claim(intent, still_valid=still_valid), device, journal)
-    if outcome not in (Outcome.CLAIMED, Outcome.UNKNOWN):  # an unknown one stays open for the recovery
-        journal.closed(outcome)
-    return outcome
-
-
-def _perform_all(steps: Steps, device: Device, journal: ClaimJournal | None) -> Outcome:
-    answer: Answer = None
-    trusted = True
-    while True:
-        try:
-            step = steps.send(answer)
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
-        answer = _performed(step, device, journal, trusted)
-        if isinstance(step, WriteSlot):
-            trusted = answer is True
-
-
-def _performed(step: Step, device: Device, journal: ClaimJournal | None, trusted: bool) -> Answer:
-    if isinstance(step, ReadSlots):
-        return _read(device, trusted)
-    if isinstance(step, WriteSlot):
-        return _written(device, step)
-    assert journal is not None  # only a claim and its recovery have entries to make
-    if isinstance(step, WriteIntent):
-        crashpoint("claim.before-intent")
-        journal.intent(*step.intent.old, *step.intent.new)
-        crashpoint("claim.after-intent")
-    else:
-        crashpoint("claim.before-committed")
-        journal.committed()
-        crashpoint("claim.after-committed")
-    return None
-
-
-def _read(device: Device, trusted: bool) -> Pair | None:
-    """Return both slots, or None. After a failed write a page cache proves nothing: it may hold what the disk lost."""
-    try:
-        return device.read_slots() if trusted or device.is_direct() else None
-    except HostDataError:
-        return None
-
-
-def _written(device: Device, step: WriteSlot) -> bool:
-    """Return whether the device confirmed the write. It is not tried again: the next read tells."""
-    letter = _SLOT_LETTER[step.slot]
-    if step.slot == SLOT_B:
-        crashpoint("claim.before-slot-b")
-    if is_armed(f"claim.inside-slot-{letter}"):
-        device.tear_slot(step.slot, step.image)
-        crashpoint(f"claim.inside-slot-{letter}")
-    try:
-        device.write_slot(step.slot, step.image)
-    except HostDataError:
-        return False
-    crashpoint(f"claim.after-slot-{letter}")
-    return True
