@@ -11,12 +11,23 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.utils import timezone
 
+from apps.conflicts.models import Conflict
+from apps.conflicts.tasks import complete_evidence_sheets
+from apps.fleet.models import Agent, Host
+from apps.fleet.selectors import deployment_uuid
+from apps.fleet.services import HostName, trust_agent
+from apps.forced_actions.signer import sign_jobs
+from apps.forced_actions.tasks import advance_forced_actions, expire_forced_actions
+from apps.jobs.models import Job
+from apps.jobs.services.inbox import open_posted, store_reports
+from apps.jobs.services.ingesting import ingest_reports
 from kernelzone import envelope, strict
 from kernelzone.facts import (
     BootDevice,
@@ -197,7 +208,7 @@ class FakeAgent:
             self.report(order, result=host.inspection())
         elif order.kind is Kind.WITHDRAW:
             self.withdrawn.add(order.read_args().order)
-            self.report(order, result=WithdrawResult(not self.too_late))
+            self.report(order, code="TOO_LATE" if self.too_late else "DONE", result=WithdrawResult(not self.too_late))
         elif order.kind is Kind.PROBE:
             self._probe(order, host)
         elif order.warrant is not None:
@@ -280,9 +291,6 @@ class FakeAgent:
 
     def post(self) -> None:
         """Send the outbox to the site: its signatures are checked as the view does."""
-        from apps.fleet.models import Agent
-        from apps.jobs.services.inbox import open_posted, store_reports
-
         agent = Agent.objects.get(pk=self.uuid)
         store_reports(agent, [open_posted(agent, text.encode()) for text in self.outbox])
         self.outbox.clear()
@@ -292,9 +300,6 @@ class Fleet:
     """Hosts, storage, one agent and one signer. Owner `global2` is dead and holds kzone1, which `global1` wants."""
 
     def __init__(self) -> None:
-        from apps.fleet.selectors import deployment_uuid
-        from apps.fleet.services import HostName, trust_agent
-
         self.authority = Ed25519PrivateKey.generate()
         self.agent = FakeAgent(deployment_uuid(), envelope.raw_public_key(self.authority))
         self.global1 = FakeHost("83a0cc71", "global1")
@@ -318,10 +323,6 @@ class Fleet:
 
     def kill(self, host: FakeHost) -> None:
         """The host dies: it has not been heard from for 41 min."""
-        from datetime import timedelta
-
-        from apps.fleet.models import Host
-
         host.is_up = False
         Host.objects.filter(owner_hostid=host.owner_hostid).update(last_heard_at=timezone.now() - timedelta(minutes=41))
 
@@ -332,37 +333,26 @@ class Fleet:
         return self.conflict()
 
     def conflict(self, zone: str = "kzone1", kind: str = "held-elsewhere") -> Any:
-        from apps.conflicts.models import Conflict
-
         return Conflict.objects.select_related("zone", "host").get(zone__name=zone, kind=kind)
 
     def sign(self) -> None:
         """What the signer does in one turn."""
-        from apps.forced_actions.signer import sign_jobs
-
         sign_jobs(self.authority)
 
     def deliver(self) -> None:
         """What dispatch and the broker do: every signed order reaches the agent."""
-        from apps.jobs.models import Job
-
         for job in Job.objects.filter(state__in=["signed", "sent"]).order_by("created_at"):
             Job.objects.filter(pk=job.pk).update(sent_count=1, send_again_at=timezone.now())
             self.agent.take(bytes(job.envelope or b"").decode())
 
     def take_in(self) -> None:
         """What the agent's link and control do: reports are posted and ingested."""
-        from apps.jobs.services.ingesting import ingest_reports
-
         if self.agent.outbox:
             self.agent.post()
         ingest_reports()
 
     def reconcile(self) -> None:
         """What the beat wakes."""
-        from apps.conflicts.tasks import complete_evidence_sheets
-        from apps.forced_actions.tasks import advance_forced_actions, expire_forced_actions
-
         complete_evidence_sheets()
         advance_forced_actions()
         expire_forced_actions()

@@ -17,6 +17,7 @@ from apps.forced_actions.models import Approval, ForcedAction, Policy, Warrant
 from apps.forced_actions.workflow import OPEN, State
 from apps.jobs.models import Job
 from apps.zones.models import Zone
+from kernelzone.zoneadm import Extended, attach
 
 
 def forced_actions_visible_to(user: User | AnonymousUser) -> QuerySet[ForcedAction]:
@@ -59,8 +60,9 @@ def approvals_of(action: ForcedAction) -> QuerySet[Approval]:
 
 def people_who_approved(action: ForcedAction) -> set[UUID]:
     """Return the persons whose yes counts: on the digest that is approved, each once, the requester never."""
-    yes = action.approvals.filter(verdict=Approval.Verdict.APPROVE, evidence_sha256=action.evidence_sha256)
-    return set(yes.values_list("person_id", flat=True)) - {action.requested_by.person_id}
+    yes = [row for row in action.approvals.all() if row.verdict == Approval.Verdict.APPROVE]
+    counted = {row.person_id for row in yes if row.evidence_sha256 == action.evidence_sha256}
+    return counted - {action.requested_by.person_id}
 
 
 def difference_to_shown(action: ForcedAction, shown_sha256: str) -> list[Change]:
@@ -81,6 +83,12 @@ def latest_warrant(action: ForcedAction) -> Warrant | None:
 def job_of(action: ForcedAction) -> Job | None:
     """Return the order that carries it out, the newest one."""
     return Job.objects.select_related("host", "agent").filter(pk=action.job_id).first() if action.job_id else None
+
+
+def command_of(action: ForcedAction) -> str:
+    """Return the command an administrator would type on the target for the same effect."""
+    placement = action.zone.placements.filter(host=action.target_id, gone_at=None).first()
+    return " ".join(attach(placement.name if placement else action.zone.name, Extended(action.kind)))
 
 
 def current_policy(name: str = "default") -> Policy:

@@ -11,6 +11,9 @@ import time_machine
 from django.utils import timezone
 from fake_agent import Fleet
 
+from apps.forced_actions.models import ForcedAction
+from apps.forced_actions.services import Decision, Wish, decide_forced_action, request_forced_action
+
 REASON = "global2 lost its power supply at 02:10 and does not come back before noon."
 
 
@@ -38,7 +41,6 @@ def later() -> Callable[..., None]:
 @pytest.fixture
 def wish() -> Callable[..., Any]:
     """Return a function (**fields) that gives a well-formed wish to take kzone1 over."""
-    from apps.forced_actions.services import Wish
 
     def make(**fields: Any) -> Any:
         wanted = {
@@ -55,8 +57,6 @@ def wish() -> Callable[..., Any]:
 @pytest.fixture
 def observing(fleet: Fleet, olga: Any, adam: Any, ada: Any, wish: Any) -> Any:
     """A request that was made just now; the approvers were there before it."""
-    from apps.forced_actions.services import request_forced_action
-
     conflict = fleet.begin()
     return request_forced_action(wish(), actor=olga, conflict_id=conflict.pk)
 
@@ -85,8 +85,6 @@ def pending(observing: Any, silence_is_over: Any) -> Any:
 @pytest.fixture
 def approve(totp_code: Any) -> Callable[..., Any]:
     """Return a function (action, user, **fields) that approves as shown, with a fresh code."""
-    from apps.forced_actions.models import ForcedAction
-    from apps.forced_actions.services import Decision, decide_forced_action
 
     def say_yes(action: Any, user: Any, **fields: Any) -> Any:
         shown = ForcedAction.objects.get(pk=action.pk).evidence_sha256
@@ -99,7 +97,6 @@ def approve(totp_code: Any) -> Callable[..., Any]:
 @pytest.fixture
 def deny() -> Callable[..., Any]:
     """Return a function (action, user, comment) that denies."""
-    from apps.forced_actions.services import Decision, decide_forced_action
 
     def say_no(action: Any, user: Any, comment: str = "The host is back in ten minutes.") -> Any:
         return decide_forced_action(action.pk, Decision("deny", comment=comment), actor=user)
