@@ -61,7 +61,7 @@ def check(path: Path, zone_uuid: bytes | None = None) -> Findings:
 
 def words(name: str, found: Findings) -> list[str]:
     """Return the findings as lines for a person; the last one is the verdict."""
-    lines = [f"{name}: {found.blocks} blocks, numbers {found.first} to {found.last}, written by {found.guests} guests"]
+    lines = [f"{name}: {_counted(found)}"]
     lines += [line for fork in found.forks[:_MOST_SHOWN] for line in _fork_words(name, fork)]
     for before, after in found.gaps[:_MOST_SHOWN]:
         lines.append(f"{name}: GAP: block {after} follows block {before}")
@@ -73,6 +73,12 @@ def words(name: str, found: Findings) -> list[str]:
     if found.foreign:
         lines.append(f"{name}: FOREIGN: {found.foreign} blocks belong to another zone")
     return [*lines, f"{name}: {_verdict(found)}"]
+
+
+def _counted(found: Findings) -> str:
+    if not found.blocks:
+        return "no guest has written to it yet"
+    return f"{found.blocks} blocks, numbers {found.first} to {found.last}, written by {found.guests} guests"
 
 
 def _verdict(found: Findings) -> str:

@@ -66,6 +66,12 @@ def test_a_killed_initialisation_leaves_the_key_that_opens_host_data(lab: Lab, p
     assert reading.record.owner_hostid == ("848611d4" if point in OLD else "83a0cc71")
 
 
+def test_the_next_verb_itself_puts_the_new_key_in_place(lab: Lab) -> None:
+    lab.installed()
+    killed_at("claim.after-committed", lab, "-z", "kzone1", "attach", "-x", "initialize-hostdata")
+    must(verbs.attach(lab.global1, "kzone1"))
+
+
 def test_a_claim_torn_in_slot_b_long_ago_is_left_to_a_person(lab: Lab) -> None:
     lab.installed()
     killed_at("claim.inside-slot-b", lab, "-z", "kzone1", "attach", "-x", "force-takeover")
