@@ -109,7 +109,8 @@ FORCED_ARGS = write(ForcedArgs(quiet_window_s=0))
 class Site:
     """Takes reports over HTTP as the site does: verified, stored once, answered with what is held.
 
-    `refuses`: an HTTP status answered instead. `beacon_at`: how the beacon's time differs from now, None for none.
+    `refuses`: an HTTP status answered instead, though not to a batch without reports if `answers_questions`.
+    `beacon_shift_s`: how the beacon's time differs from now, None for no beacon.
     """
 
     def __init__(self, authority: Authority) -> None:
@@ -119,6 +120,7 @@ class Site:
         self.epoch = ""
         self.posts = 0
         self.refuses: int | None = None
+        self.answers_questions = False
         self.loses_answers = 0
         self.wanted: list[str] = []
         self.withdrawn: tuple[UUID, ...] = ()
@@ -152,7 +154,7 @@ class Site:
     def take(self, body: bytes) -> tuple[int, bytes]:
         batch = json.loads(gzip.decompress(body))
         self.posts += 1
-        if self.refuses is not None:
+        if self.refuses is not None and (batch["reports"] or not self.answers_questions):
             return self.refuses, b"{}"
         epoch = self.epoch
         for text in batch["reports"]:
