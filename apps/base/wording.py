@@ -42,7 +42,7 @@ def short(identifier: object, length: int = 8) -> str:
 def size(count_bytes: int) -> str:
     """Return a size in bytes as `16.0 GiB`."""
     value, unit = float(count_bytes), _SIZES[0]
-    for unit in _SIZES:  # noqa: B007  the unit reached is what is returned
+    for unit in _SIZES:
         if value < 1024 or unit == _SIZES[-1]:
             break
         value /= 1024
