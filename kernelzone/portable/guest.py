@@ -16,13 +16,15 @@ import secrets
 import signal
 import sys
 import time
-from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from kernelzone.portable import blocks
 from kernelzone.portable.blocks import Block
 
-SUSPENDED_EXIT = 3
+SUSPENDED_EXIT: Final = 3
+# SIGINT and SIGHUP are for the terminal of the command that booted the zone: blocked, and never asked for.
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGUSR1)
+_NOT_FOR_US: Final = (signal.SIGINT, signal.SIGHUP)
 
 
 class Memory(NamedTuple):
@@ -94,31 +96,12 @@ class Guest:
         return Memory(last.sequence, last.digest, 0) if last else self.memory
 
 
-class Wishes:
-    """What signals have asked for."""
-
-    def __init__(self) -> None:
-        self.stop = self.suspend = False
-        signal.signal(signal.SIGTERM, self._on_stop)
-        signal.signal(signal.SIGUSR1, self._on_suspend)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    def any(self) -> bool:
-        """Return whether the guest is to end."""
-        return self.stop or self.suspend
-
-    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self.stop = True
-
-    def _on_suspend(self, _number: int, _frame: FrameType | None) -> None:
-        self.suspend = True
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run a guest until it is told to end; return its exit code: 0 ended, 3 suspended, 1 storage lost."""
     options = _options(arguments)
-    wishes = Wishes()
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, (*_SIGNALS, *_NOT_FOR_US)
+    )  # they wait until a block is whole: `_told` asks for them
     memory = _given_memory()
     try:
         guest = Guest(options.storage, _identity(options))
@@ -127,29 +110,29 @@ def main(arguments: list[str] | None = None) -> int:
         # The one who started this waits for this word: from here on the zone runs.
         os.write(1, b"running\n")
         _detach_output()
-        return _run(guest, wishes, options)
+        return _run(guest, options)
     except OSError as error:
         sys.stderr.write(f"guest: {error}\n")
         return 1
 
 
-def _run(guest: Guest, wishes: Wishes, options: argparse.Namespace) -> int:
-    while not wishes.stop:
-        _write_until(guest, wishes, options.interval)
-        if wishes.suspend and not wishes.stop and _suspend(guest, options):
+def _run(guest: Guest, options: argparse.Namespace) -> int:
+    due = time.monotonic() + options.interval
+    while True:
+        told = _told(due - time.monotonic())
+        if told == signal.SIGTERM:
+            return 0
+        if told == signal.SIGUSR1 and _suspend(guest, options):
             return SUSPENDED_EXIT
-        wishes.suspend = False
-    return 0
-
-
-def _write_until(guest: Guest, wishes: Wishes, interval_s: float) -> None:
-    due = time.monotonic() + interval_s
-    while not wishes.any():
-        # A signal that comes right before the sleep is noticed at its end: so sleeps are short.
-        time.sleep(max(0.0, min(0.2, due - time.monotonic())))
-        if time.monotonic() >= due and not wishes.any():
+        if time.monotonic() >= due:
             guest.write()
-            due = max(due + interval_s, time.monotonic())
+            due = max(due + options.interval, time.monotonic())
+
+
+def _told(wait_s: float) -> int | None:
+    """Return the signal that came within `wait_s` seconds, if one did."""
+    found = signal.sigtimedwait(_SIGNALS, max(0.0, wait_s))
+    return found.si_signo if found else None
 
 
 def _suspend(guest: Guest, options: argparse.Namespace) -> bool:
