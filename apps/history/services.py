@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from apps.history.actors import Actor
 from apps.history.canonical import canonical_json
-from apps.history.models import Event, EventDocument, EventSubject, Head
+from apps.history.models import Event, EventDocument
+from apps.history.statements import insert, lock_head
 from kernelzone.chain import Frontier, leaf_hash
 
 BODY_VERSION: Final = 1
@@ -39,14 +40,15 @@ def append(
     """
     if not connection.in_atomic_block:
         raise TransactionManagementError("an event is appended in the transaction of the change it tells of")
+    about = list(dict.fromkeys((kind, str(subject_id)) for kind, subject_id in subjects))
+    main, *others = [{"kind": kind, "id": subject_id} for kind, subject_id in about]
     digests = _store_documents(documents)
-    head = _head_for_update()
+    size, frontier = lock_head()
     milliseconds = (timezone.now() - _EPOCH) // timedelta(milliseconds=1)
-    main, *others = [{"kind": kind, "id": str(subject_id)} for kind, subject_id in dict.fromkeys(subjects)]
     body = canonical_json(
         {
             "v": BODY_VERSION,
-            "n": head.size + 1,
+            "n": size + 1,
             "t": milliseconds,
             "type": type,
             "actor": actor._asdict(),
@@ -56,40 +58,29 @@ def append(
             "docs": digests,
         }
     )
-    event = Event.objects.create(
-        seq=head.size + 1,
+    leaf = leaf_hash(body)
+    event = Event(
+        seq=size + 1,
         recorded_at=_EPOCH + timedelta(milliseconds=milliseconds),
         type=type,
         actor_kind=actor.kind,
         actor_id=actor.id,
         actor_name=actor.name,
         body=body,
-        leaf_sha256=leaf_hash(body),
+        leaf_sha256=leaf,
     )
-    EventSubject.objects.bulk_create(
-        EventSubject(event=event, kind=kind, subject_id=str(subject_id)) for kind, subject_id in dict.fromkeys(subjects)
-    )
-    _extend(head, event)
+    insert(event, about, Frontier.from_bytes(size, frontier).append(leaf).to_bytes())
+    event._state.adding = False  # it is a row now, to the ORM too
     return event
 
 
 def _store_documents(documents: Sequence[bytes]) -> list[str]:
     """Return the digests of `documents`, in their order, all of them stored."""
+    if not documents:
+        return []
     by_digest = {hashlib.sha256(content).hexdigest(): content for content in documents}
     EventDocument.objects.bulk_create(
         [EventDocument(sha256=digest, content=content) for digest, content in sorted(by_digest.items())],
         ignore_conflicts=True,
     )
     return list(by_digest)
-
-
-def _head_for_update() -> Head:
-    head, _ = Head.objects.select_for_update().get_or_create(pk=1)
-    return head
-
-
-def _extend(head: Head, event: Event) -> None:
-    frontier = Frontier.from_bytes(head.size, bytes(head.frontier)).append(bytes(event.leaf_sha256))
-    head.size = event.seq
-    head.frontier = frontier.to_bytes()
-    head.save(update_fields=["size", "frontier"])
