@@ -30,4 +30,5 @@ if find_spec("apps.jobs.urls_agent"):
     urlpatterns.append(path("api/agent/v1/", include("apps.jobs.urls_agent")))
 if find_spec("kzfleet.page_urls"):
     urlpatterns.append(path("", include("kzfleet.page_urls")))
+urlpatterns.append(path("", include("kzfleet.decision_urls")))
 urlpatterns += [path("", include(f"{app}.urls")) for app in PAGE_APPS if find_spec(f"{app}.urls")]

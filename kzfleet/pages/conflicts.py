@@ -22,13 +22,13 @@ from apps.conflicts.models import Conflict, EvidenceRow, EvidenceSheet
 from apps.conflicts.selectors import conflicts_visible_to, latest_sheet, sheet_progress, zoneadm_message
 from apps.conflicts.sentences import conflict_sentence
 from apps.conflicts.services import acknowledge_conflict, assert_word, gather_evidence, take_door, waive_door
-from apps.conflicts.wording import named
 from apps.fleet.models import Host
 from apps.forced_actions.selectors import current_policy, forced_actions_visible_to, open_forced_action
 from apps.forced_actions.services import Wish, request_forced_action
-from apps.history.refusals import record_page_refusal
+from apps.history.refusals import record_refusal
 from apps.history.selectors import events_about
 from apps.zones.selectors import placements_present, sightings_of
+from kernelzone.zoneadm import attach
 from kzfleet.pages.conflict_picture import Picture, Seen, picture_of
 from kzfleet.pages.door_words import door_title, forced_command
 
@@ -82,7 +82,7 @@ def request_forced(request: HttpRequest, pk: UUID, door: str) -> HttpResponse:
             action = request_forced_action(wish, actor=request.user, conflict_id=conflict.pk)  # type: ignore[arg-type]
             return redirect("forced_action", pk=action.pk)
         except DomainError as error:
-            record_page_refusal(error, request, noun="forced-action")
+            record_refusal(error, request, noun="forced-action", subject_id=pk, action="request")
             refusal = error
     context = {
         "conflict": conflict,
@@ -168,7 +168,9 @@ def _context(request: HttpRequest, conflict: Conflict, now: datetime) -> dict[st
         "open_action": open_forced_action(conflict.zone),
         "actions": forced_actions_visible_to(request.user).filter(conflict=conflict)[:5],  # type: ignore[arg-type]
         "events": events_about("conflict", conflict.pk)[:EVENTS_SHOWN],
-        "may": {name: has_permission(request.user, name) for name in _ACTS},  # type: ignore[arg-type]
+        "may": {name.replace(".", "__"): has_permission(request.user, name) for name in _ACTS},  # type: ignore[arg-type]
+        "forced_doors": FORCED,
+        "command": f"{conflict.host}# {' '.join(attach(conflict.zone.name))}" if conflict.host else "",
         "now": now,
     }
 
