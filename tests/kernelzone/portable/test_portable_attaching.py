@@ -13,6 +13,8 @@ from kernelzone.hostdata import SLOT_A, Device
 from kernelzone.portable import configuring, storage, verbs
 from kernelzone.portable.host import Host
 
+# No process is started, but every step is flushed to the disk: too slow for `make fast`.
+pytestmark = pytest.mark.processes
 TRANSCRIPTS = Path(__file__).parents[2] / "data" / "transcripts"
 
 

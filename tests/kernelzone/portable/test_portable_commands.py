@@ -12,6 +12,8 @@ from kernelzone import zoneadm, zonecfg
 from kernelzone.portable import cli, configuring
 from kernelzone.portable.host import Host
 
+# No process is started, but every step is flushed to the disk: too slow for `make fast`.
+pytestmark = pytest.mark.processes
 KEY = "00112233445566778899aabbccddeeff"
 
 
