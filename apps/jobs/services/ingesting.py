@@ -113,7 +113,7 @@ def _next_rows(limit: int, only: int | None, now: datetime) -> list[ReportEnvelo
 
 
 def _in_order(rows: Iterable[ReportEnvelope]) -> list[ReportEnvelope]:
-    """Return the rows by epoch as each first came, within it by number: what closes a gap came after what follows it."""
+    """Return the rows by epoch as each first came, within it by number: what closes a gap came last."""
     epochs: dict[tuple[object, str], list[ReportEnvelope]] = {}
     for row in rows:
         epochs.setdefault((row.agent_id, row.epoch), []).append(row)
