@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from kernelzone import strict
-from kernelzone.facts import ReadingFacts, RegionStatus
+from kernelzone.facts import PlacementFacts, ReadingFacts, RegionStatus
 from kernelzone.orders import InspectResult
 from kernelzone.words import Digest, ZoneName
 from kzagent.agent import Agent
@@ -36,6 +36,8 @@ def inspect(agent: Agent, driver: ZoneDriver) -> InspectResult:
     for placement in placements:
         readings.extend(driver.read(placement.zone, _marks(agent)))
         configurations.append(driver.configuration(placement.zone))
+    if _has_learned(placements, readings):
+        placements = tuple(driver.placements())
     return InspectResult(driver.host(), placements, tuple(readings), tuple(configurations))
 
 
@@ -83,6 +85,12 @@ def state_digest(result: InspectResult) -> Digest:
         reading.pop("at")
     state["configurations"] = [_without_text(configuration) for configuration in state["configurations"]]
     return Digest(hashlib.sha256(strict.canonical(state)).hexdigest())
+
+
+def _has_learned(placements: Sequence[PlacementFacts], readings: Sequence[ReadingFacts]) -> bool:
+    """Return whether the host has taken a zone's uuid from its host data during this very look."""
+    unknown = {placement.zone for placement in placements if placement.zone_uuid is None}
+    return any(reading.zone in unknown and reading.zone_uuid is not None for reading in readings)
 
 
 def _marks(agent: Agent) -> Callable[[UUID | None], int]:

@@ -56,6 +56,7 @@ class Journal:
         with self.database.writing() as rows:
             rows.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (_fresh_epoch(),))
             rows.execute("INSERT OR IGNORE INTO meta VALUES ('seq', 0), ('acknowledged', 0)")
+        self.opened_at_seq = self.last_seq
 
     def close(self) -> None:
         """Close the file."""

@@ -32,6 +32,7 @@ class Link:
         self._reports = reports
         self._authority = authority
         self._one_at_a_time = threading.Lock()
+        self._wanting = threading.Lock()
         self._has_met = False
         self._again: deque[bytes] = deque(maxlen=MAX_BATCH)
         self._wanted: set[HostId] = set()
@@ -43,7 +44,7 @@ class Link:
 
     def take_wanted(self) -> set[HostId]:
         """Return the hosts whose full state the site has asked for since the last call."""
-        with self._one_at_a_time:
+        with self._wanting:
             wanted, self._wanted = self._wanted, set()
         return wanted
 
@@ -56,9 +57,9 @@ class Link:
             self._post_repeated()
             # The first one carries nothing: only its answer tells whether this journal is the one the site knows.
             outgoing = self._journal.outgoing(MAX_BATCH, MAX_BATCH_BYTES) if self._has_met else []
-            before = self._journal.acknowledged
+            before = (self._journal.epoch, self._journal.acknowledged)
             self._take(self._post.batch([report.envelope for report in outgoing]))
-            if outgoing and self._journal.acknowledged <= before:
+            if outgoing and before == (self._journal.epoch, self._journal.acknowledged):
                 raise LinkError("the site holds none of what it was sent")
             return not self._again and not self._journal.outgoing(1, 1)
 
@@ -90,15 +91,17 @@ class Link:
             self._hear(self._post.batch([self._again.popleft()]))
 
     def _take(self, answer: Answer) -> None:
-        if why := self._break_in_the_journal(answer):
+        why = self._break_in_the_journal(answer)
+        self._has_met = True
+        if why:
             self._reports.begin_epoch(why)
         elif answer.epoch == self._journal.epoch:
             self._journal.confirm(answer.seq)
-        self._has_met = True
         self._hear(answer)
 
     def _hear(self, answer: Answer) -> None:
-        self._wanted.update(answer.wanted)
+        with self._wanting:
+            self._wanted.update(answer.wanted)
         if answer.beacon is not None:
             self._authority.hear(answer.beacon)
 
@@ -106,7 +109,9 @@ class Link:
         """Return why this journal and what the site holds cannot both be whole, or nothing."""
         if answer.epoch != self._journal.epoch:
             return "the site knows another epoch" if self._journal.acknowledged else ""
-        if answer.seq > self._journal.last_seq:
+        # Before the first answer nothing new was sent, whatever was made since this journal was opened.
+        most = self._journal.last_seq if self._has_met else self._journal.opened_at_seq
+        if answer.seq > most:
             return "the site holds reports this journal does not know: it was restored"
         if answer.seq < self._journal.acknowledged:
             return "the site has lost reports it had confirmed"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+from collections.abc import Sequence
 from typing import Final
 
 from kernelzone import strict
+from kernelzone.facts import PlacementFacts
 from kernelzone.orders import Heartbeat, ReportState
 from kernelzone.words import Digest, HostId
 from kzagent.agent import Agent
@@ -79,8 +81,7 @@ class Watch:
     def _look(self, driver: ZoneDriver, *, is_wanted: bool) -> Digest | None:
         """Return the digest of a host's state, None when nobody can speak for it; report the state if it is new."""
         agent, owner_hostid = self._agent, driver.owner_hostid
-        glance = self._glance_at(driver)
-        if glance is None:
+        if not driver.is_reachable():
             return None
         began_ms = agent.clock.monotonic_ms()
         try:
@@ -95,7 +96,7 @@ class Watch:
                 marks = high_water_of(agent, result.readings)
                 agent.reports.say(Said(ReportState.DONE, "STATE", owner_hostid, result=result, high_water=marks))
             self._reported[owner_hostid] = digest
-        self._glances[owner_hostid] = glance
+        self._glances[owner_hostid] = _digest(result.placements)
         return digest
 
     def _glance_at(self, driver: ZoneDriver) -> Digest | None:
@@ -103,11 +104,14 @@ class Watch:
         if not driver.is_reachable():
             return None
         try:
-            placements = strict.write(driver.placements())
+            return _digest(driver.placements())
         except DriverError as error:
             logger.warning("host %s could not be asked: %s", driver.owner_hostid, error)
             return None
-        return Digest(hashlib.sha256(strict.canonical(placements)).hexdigest())
+
+
+def _digest(placements: Sequence[PlacementFacts]) -> Digest:
+    return Digest(hashlib.sha256(strict.canonical(strict.write(placements))).hexdigest())
 
 
 def start(agent: Agent) -> list[threading.Thread]:

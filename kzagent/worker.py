@@ -113,10 +113,11 @@ def serve(agent: Agent) -> int:
     except SystemExit as ended:
         logger.info("the worker ended: %s", ended.code)
     finally:
+        was_told = agent.stopping.is_set()
         _stop(agent)
         for thread in threads:
             thread.join(timeout=1.0)
-    return int(worker.exitcode or 0)
+    return 0 if was_told else 1
 
 
 def _stopper(agent: Agent) -> Any:
