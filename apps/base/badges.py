@@ -32,6 +32,10 @@ MARK: Final = {
     **VERDICT,
     "running": Badge("running here", "ok", "disc", "Owned and running here"),
     "at-rest": Badge("owned here, not running", "ok", "ring", "Owned here, not running"),
+    "named": Badge(
+        "named as owner by host data alone", "warn", "lozenge", "Host data names this host, which says nothing"
+    ),
+    "unowned": Badge("running here, owned by another host", "bad", "triangle"),
     "elsewhere": Badge("configured here, owned by another host", "quiet", "square"),
 }
 

@@ -81,3 +81,9 @@ def host_for_update(owner_hostid: str, *, actor: User, permission: str) -> Host:
 
 def _is_silent(now: datetime | None) -> Q:
     return Q(last_heard_at=None) | Q(last_heard_at__lt=heard_since(now))
+
+
+def host_names(owner_hostids: Iterable[str]) -> dict[str, str]:
+    """Return owner hostid to what people call the host, for those that are known; one query, none for nothing."""
+    wanted = set(owner_hostids)
+    return {hostid: str(host) for hostid, host in hosts_by_owner_hostid(wanted).items()} if wanted else {}

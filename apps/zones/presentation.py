@@ -29,13 +29,15 @@ _MEANING: Final = {
     Verb.DETACH: ("Lets go of the zone: host data names no owner any more.", True),
 }
 _NO_STATE: Final = frozenset[Verb]()
+# what ends a guest's writing is safe wherever it runs
+_STOPPING: Final = frozenset({Verb.SHUTDOWN, Verb.HALT})
 
 
 def acts_on(placement: Placement, zone: Zone) -> list[Act]:
     """Return the safe verbs worth offering for a placement; the host itself checks again before it acts."""
-    if why_nothing_is_offered(placement, zone):
-        return []
     allowed = verbs_allowed(ZoneState(placement.state)) if placement.state in set(ZoneState) else _NO_STATE
+    if why_only_stopping(placement, zone):
+        allowed &= _STOPPING
     return [
         Act(verb.value, f"{verb.value.capitalize()} {placement.name} on {placement.host}", meaning, stops)
         for verb, (meaning, stops) in _MEANING.items()
@@ -43,14 +45,14 @@ def acts_on(placement: Placement, zone: Zone) -> list[Act]:
     ]
 
 
-def why_nothing_is_offered(placement: Placement, zone: Zone) -> str:
-    """Return why no verb is offered here, "" when some are."""
+def why_only_stopping(placement: Placement, zone: Zone) -> str:
+    """Return why nothing but stopping a guest is offered here, "" when all its state allows is."""
     if zone.verdict == Verdict.FREE:
         return ""
     if zone.verdict not in (Verdict.OURS, Verdict.HELD_ELSEWHERE):
-        return "Who uses the zone is not proved, so nothing is offered here."
+        return "Who uses the zone is not proved, so it is not started or attached here."
     if zone.owner_hostid != placement.host.owner_hostid:
-        return "Another host owns the zone, so nothing is offered here."
+        return "Another host owns the zone, so it is not started or attached here."
     return ""
 
 

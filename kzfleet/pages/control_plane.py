@@ -35,7 +35,7 @@ def control_plane(now: datetime) -> list[Health]:
 def _signer(now: datetime) -> Health:
     signed_at = SignedBeacon.objects.values_list("signed_at", flat=True).first()
     if signed_at is None:
-        return Health("Signer", "unknown", "has never signed: no order can leave")
+        return Health("Signer", "unknown", "has never signed: orders wait")
     if now - signed_at > BEACON_LATE:
         return Health("Signer", "late", f"last signed {age(now - signed_at)} ago: orders wait")
     return Health("Signer", "fine", f"signed {age(now - signed_at)} ago")
@@ -44,9 +44,9 @@ def _signer(now: datetime) -> Health:
 def _intake(now: datetime) -> Health:
     oldest = ReportEnvelope.objects.order_by("id").values_list("received_at", flat=True).first()
     if oldest is None:
-        return Health("Intake of reports", "fine", "nothing unread")
+        return Health("Reports", "fine", "nothing unread")
     word = "late" if now - oldest > INBOX_LATE else "fine"
-    return Health("Intake of reports", word, f"the oldest unread report came {age(now - oldest)} ago")
+    return Health("Reports", word, f"the oldest unread one came {age(now - oldest)} ago")
 
 
 def _agents(now: datetime) -> Health:

@@ -17,10 +17,10 @@ from apps.accounts.selectors import has_permission
 from apps.base import live
 from apps.base.errors import NotFound
 from apps.conflicts.models import Conflict
-from apps.conflicts.sentences import conflict_sentence
+from apps.conflicts.sentences import conflict_sentence, hostids_in
 from apps.conflicts.wording import silence
 from apps.fleet.models import Host
-from apps.fleet.selectors import hosts_with_silence
+from apps.fleet.selectors import host_names, hosts_with_silence
 from apps.fleet.services import end_maintenance, start_maintenance
 from apps.history.selectors import events_about
 from apps.jobs.selectors import jobs_visible_to
@@ -37,7 +37,7 @@ STATES: Final = ("heard", "silent", "no agent", "maintenance")
 def list_hosts(request: HttpRequest) -> HttpResponse:
     """Return the hosts, by site, text and whether they are heard."""
     chosen = {name: request.GET.get(name, "").strip()[:80] for name in ("site", "state", "q")}
-    everything = hosts_with_silence(request.user)  # type: ignore[arg-type]
+    everything = hosts_with_silence(request.user)
     sites = list(everything.order_by("site").values_list("site", flat=True).distinct())
     present = Placement.objects.filter(gone_at=None).select_related("zone").order_by("name")
     hosts = _narrowed(everything, chosen).prefetch_related(Prefetch("placements", present, to_attr="present"))
@@ -59,7 +59,7 @@ def list_hosts(request: HttpRequest) -> HttpResponse:
     return live.show(request, "hosts/list.html", "hosts/_list.html", context)
 
 
-def _narrowed(hosts: QuerySet[Host], chosen: dict[str, str]) -> QuerySet[Host]:
+def _narrowed(hosts: Any, chosen: dict[str, str]) -> Any:
     if chosen["site"]:
         hosts = hosts.filter(site=chosen["site"])
     if chosen["q"]:
@@ -88,7 +88,7 @@ def _mark(placement: Placement, host: Host) -> str:
 @page("fleet.view")
 def show_host(request: HttpRequest, owner_hostid: str) -> HttpResponse:
     """Return one host. Raises: NotFound."""
-    host = hosts_with_silence(request.user).filter(owner_hostid=owner_hostid).first()  # type: ignore[arg-type]
+    host = hosts_with_silence(request.user).filter(owner_hostid=owner_hostid).first()
     if host is None:
         raise NotFound()
     return live.show(request, "hosts/page.html", "hosts/_live.html", _host_context(request, host))
@@ -106,7 +106,7 @@ def _host_context(request: HttpRequest, host: Any) -> dict[str, Any]:
         "silence": silence(host, now) if host.is_silent else "",
         "placements": [(_mark(one, host), one) for one in placements],
         "gone": Placement.objects.filter(host=host).exclude(gone_at=None).count(),
-        "conflicts": [(one, conflict_sentence(one)) for one in conflicts.select_related("zone", "host")],
+        "conflicts": _with_sentences(conflicts.select_related("zone", "host")),
         "identities": list(host.identities.order_by("-last_seen_at")),
         "jobs": list(jobs.order_by("-created_at")[:10]),
         "events": list(events_about("host", host.owner_hostid)[:12]),
@@ -117,11 +117,17 @@ def _host_context(request: HttpRequest, host: Any) -> dict[str, Any]:
     }
 
 
+def _with_sentences(conflicts: QuerySet[Conflict]) -> list[tuple[Conflict, str]]:
+    found = list(conflicts)
+    names = host_names(hostid for one in found for hostid in hostids_in(one))
+    return [(one, conflict_sentence(one, names)) for one in found]
+
+
 @require_POST
 @page("fleet.view", noun="host", subject="owner_hostid")
 def inspect_host(request: HttpRequest, owner_hostid: str) -> HttpResponse:
     """Return to the host once an inspection of it was asked for. Raises: what `inspect_now` raises."""
-    job = inspect_now(owner_hostid, actor=request.user)  # type: ignore[arg-type]
+    job = inspect_now(owner_hostid, actor=request.user)
     messages.success(request, f"{job.host} is asked to look at its zones.")
     return redirect("host", owner_hostid)
 
@@ -132,6 +138,6 @@ def change_maintenance(request: HttpRequest, owner_hostid: str) -> HttpResponse:
     """Return to the host once its maintenance began or ended. Raises: what the services raise."""
     begins = request.POST.get("to") == "start"
     change = start_maintenance if begins else end_maintenance
-    host = change(owner_hostid, actor=request.user)  # type: ignore[arg-type]
+    host = change(owner_hostid, actor=request.user)
     messages.success(request, f"Maintenance of {host} {'has begun' if begins else 'is over'}.")
     return redirect("host", owner_hostid)

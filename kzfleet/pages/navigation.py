@@ -25,12 +25,12 @@ PLACES: Final = (
 
 
 class Entry(NamedTuple):
-    """One line of the rail. count_of: what is counted, in words."""
+    """One line of the rail. waiting: how much, count_of: of what."""
 
     path: str
     label: str
     is_here: bool
-    count: int = 0
+    waiting: int = 0
     count_of: str = ""
     is_urgent: bool = False
 
@@ -67,7 +67,7 @@ def _entries(request: HttpRequest) -> list[Entry]:
 
 
 def _count(request: HttpRequest) -> Counts:
-    return Counts(open_conflicts(request.user).count(), waiting_for(request.user).count())  # type: ignore[arg-type]
+    return Counts(open_conflicts(request.user).count(), waiting_for(request.user).count())
 
 
 def _is_here(here: str, path: str) -> bool:

@@ -23,15 +23,16 @@ from kzfleet.pages.fleet_map import FleetMap, map_of
 from kzfleet.pages.for_me import ForMe, for_me
 from kzfleet.pages.navigation import Counts, note_counts
 
-CONFLICTS_SHOWN: Final = 8
+ZONES_SHOWN: Final = 8
 _VERDICT_ORDER: Final = ("contradictory", "held-elsewhere", "unreadable", "unknown", "ours", "free")
 
 
-class ConflictLine(NamedTuple):
-    """One open conflict with its sentence."""
+class Need(NamedTuple):
+    """One zone that needs a person: its worst severity, and its open conflicts with a sentence each."""
 
-    conflict: Conflict
-    sentence: str
+    zone: Zone
+    worst: int
+    conflicts: list[tuple[Conflict, str]]
 
 
 @require_safe
@@ -43,16 +44,17 @@ def show_overview(request: HttpRequest) -> HttpResponse:
 
 def _context(request: HttpRequest) -> dict[str, Any]:
     now = timezone.now()
-    conflicts = list(open_conflicts(request.user))  # type: ignore[arg-type]
+    conflicts = list(open_conflicts(request.user))
     mine = for_me(request.user, now)
     note_counts(request, Counts(len(conflicts), len(mine.to_decide)))
-    hosts = list(hosts_with_silence(request.user, now).order_by("site", "rack", "hostname", "owner_hostid"))  # type: ignore[arg-type]
+    hosts = list(hosts_with_silence(request.user, now).order_by("site", "rack", "hostname", "owner_hostid"))
     silent = [host for host in hosts if host.is_silent]  # type: ignore[attr-defined]
-    fleet = map_of(hosts, _worst_by_zone(conflicts))
+    needs = _needs(conflicts, {host.owner_hostid: str(host) for host in hosts})
+    fleet = map_of(hosts, {need.zone.pk: need.worst for need in needs})
     return {
-        "headline": _headline(len({conflict.zone_id for conflict in conflicts}), mine, len(silent), len(hosts)),
-        "lines": [ConflictLine(conflict, conflict_sentence(conflict)) for conflict in conflicts[:CONFLICTS_SHOWN]],
-        "more_conflicts": max(0, len(conflicts) - CONFLICTS_SHOWN),
+        "headline": _headline(len(needs), mine, len(silent), len(hosts)),
+        "needs": needs[:ZONES_SHOWN],
+        "more_zones": max(0, len(needs) - ZONES_SHOWN),
         "mine": mine,
         "fleet": fleet,
         "hosts": len(hosts),
@@ -64,11 +66,12 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _worst_by_zone(conflicts: Iterable[Conflict]) -> dict[UUID, int]:
-    worst: dict[UUID, int] = {}
+def _needs(conflicts: Iterable[Conflict], names: dict[str, str]) -> list[Need]:
+    """Return the zones with open conflicts, the worst first as the conflicts are."""
+    found: dict[UUID, list[tuple[Conflict, str]]] = {}
     for conflict in conflicts:
-        worst[conflict.zone_id] = max(worst.get(conflict.zone_id, 0), conflict.severity)
-    return worst
+        found.setdefault(conflict.zone_id, []).append((conflict, conflict_sentence(conflict, names)))
+    return [Need(seen[0][0].zone, max(one.severity for one, _ in seen), seen) for seen in found.values()]
 
 
 def _headline(zones: int, mine: ForMe, silent: int, hosts: int) -> str:

@@ -21,17 +21,17 @@ from apps.base import live
 from apps.base.errors import NotFound
 from apps.configs.models import ExportedConfig
 from apps.conflicts.models import Conflict
-from apps.conflicts.sentences import conflict_sentence
+from apps.conflicts.sentences import conflict_sentence, hostids_in
 from apps.conflicts.wording import silence
 from apps.fleet.models import Host
-from apps.fleet.selectors import hosts_by_owner_hostid, is_silent
+from apps.fleet.selectors import host_names, hosts_by_owner_hostid, is_silent
 from apps.forced_actions.models import ForcedAction
 from apps.forced_actions.selectors import open_forced_action, why_zone_is_blocked
 from apps.history.selectors import events_about
 from apps.jobs.models import Job
 from apps.jobs.selectors import jobs_visible_to
 from apps.zones.models import Placement, Reading, Zone
-from apps.zones.presentation import acts_on, host_data_of, why_nothing_is_offered
+from apps.zones.presentation import acts_on, host_data_of, why_only_stopping
 from apps.zones.selectors import placements_present, readings_of, sightings_of, timeline_of, zones_visible_to
 from apps.zones.sentences import verdict_sentence
 from apps.zones.services import run_verb
@@ -104,7 +104,7 @@ def _zone_context(request: HttpRequest, zone: Zone) -> dict[str, Any]:
     owners = hosts_by_owner_hostid({zone.owner_hostid, *(interval.owner_hostid for interval in intervals)} - {""})
     owner = owners.get(zone.owner_hostid)
     blocked = why_zone_is_blocked(zone)
-    may_run = has_permission(request.user, "zones.run")  # type: ignore[arg-type]
+    may_run = has_permission(request.user, "zones.run")
     actions = list(ForcedAction.objects.filter(zone=zone).select_related("target", "requested_by")[:10])
     names = {hostid: str(host) for hostid, host in owners.items()}
     return {
@@ -112,7 +112,7 @@ def _zone_context(request: HttpRequest, zone: Zone) -> dict[str, Any]:
         "owner": owner,
         "sentence": verdict_sentence(zone, str(owner) if owner else zone.owner_hostid),
         "silence": _silence(owner, now),
-        "conflicts": [(one, conflict_sentence(one)) for one in _conflicts_of(zone)],
+        "conflicts": _conflicts_of(zone),
         "open_action": open_forced_action(zone),
         "actions": actions,
         "blocked": blocked,
@@ -136,8 +136,10 @@ def _silence(owner: Host | None, now: datetime) -> str:
     return silence(owner, now)
 
 
-def _conflicts_of(zone: Zone) -> list[Conflict]:
-    return list(zone.conflicts.filter(resolved_at=None).select_related("zone", "host"))
+def _conflicts_of(zone: Zone) -> list[tuple[Conflict, str]]:
+    found = list(zone.conflicts.filter(resolved_at=None).select_related("zone", "host"))
+    names = host_names(hostid for one in found for hostid in hostids_in(one))
+    return [(one, conflict_sentence(one, names)) for one in found]
 
 
 def _placement(placement: Placement, zone: Zone, may_run: bool, now: datetime) -> dict[str, Any]:
@@ -146,7 +148,7 @@ def _placement(placement: Placement, zone: Zone, may_run: bool, now: datetime) -
         "is_owner": placement.host.owner_hostid == zone.owner_hostid,
         "is_silent": is_silent(placement.host, now),
         "acts": acts_on(placement, zone) if may_run else [],
-        "why_nothing": why_nothing_is_offered(placement, zone) if may_run else "",
+        "why_nothing": why_only_stopping(placement, zone) if may_run else "",
     }
 
 
@@ -177,7 +179,7 @@ def _jobs_of(request: HttpRequest, zone: Zone) -> list[Job]:
     about = Q(subject_kind="zone", subject_id=str(zone.pk))
     if zone.zone_uuid:
         about |= Q(zone_uuid=zone.zone_uuid)
-    return list(jobs_visible_to(request.user).filter(about).order_by("-created_at")[:8])  # type: ignore[arg-type]
+    return list(jobs_visible_to(request.user).filter(about).order_by("-created_at")[:8])
 
 
 @require_POST

@@ -36,6 +36,12 @@ def mark(family: str, word: object, title: str = "") -> SafeString:
 
 
 @register.simple_tag
+def word(family: str, text: object) -> str:
+    """Return what a word is called, without its shape."""
+    return badge_of(family, text).label
+
+
+@register.simple_tag
 def dot(word: str, name: str, worst: int) -> SafeString:
     """Return a zone as a mark in a map of thousands: the shape, and its name on hover."""
     shown = badge_of("mark", word)
