@@ -1,11 +1,11 @@
 """The pages that show rows of several apps at once."""
 
 from django.conf import settings
-from django.urls import URLPattern, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from kzfleet.pages import for_me, hosts, overview, search, zones
 
-urlpatterns: list[URLPattern] = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.show_overview, name="overview"),
     path("for-me", for_me.show_for_me, name="for_me"),
     path("search", search.show_search, name="search"),
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern] = [
     path("zones", zones.list_zones, name="zones"),
     path("zones/<uuid:pk>", zones.show_zone, name="zone"),
     path("zones/<uuid:pk>/verbs", zones.run_zone_verb, name="zone_verb"),
+    path("", include("kzfleet.decision_urls")),
 ]
 if settings.DEBUG:
     from kzfleet.pages import parts

@@ -44,8 +44,8 @@ def list_hosts(request: HttpRequest) -> HttpResponse:
     shown = Paginator(hosts.order_by("site", "rack", "hostname", "owner_hostid"), HOSTS_A_PAGE)
     found = shown.get_page(request.GET.get("page"))
     for host in found:
-        host.marks = [(_mark(one, host), one) for one in host.present]  # type: ignore[attr-defined]
-        host.word = _word(host)  # type: ignore[attr-defined]
+        host.marks = [(_mark(one, host), one) for one in host.present]
+        host.word = _word(host)
     query = request.GET.copy()
     query.pop("page", None)
     context = {
@@ -127,7 +127,8 @@ def _with_sentences(conflicts: QuerySet[Conflict]) -> list[tuple[Conflict, str]]
 @page("fleet.view", noun="host", subject="owner_hostid")
 def inspect_host(request: HttpRequest, owner_hostid: str) -> HttpResponse:
     """Return to the host once an inspection of it was asked for. Raises: what `inspect_now` raises."""
-    job = inspect_now(owner_hostid, actor=request.user)
+    user: Any = request.user
+    job = inspect_now(owner_hostid, actor=user)
     messages.success(request, f"{job.host} is asked to look at its zones.")
     return redirect("host", owner_hostid)
 
@@ -138,6 +139,7 @@ def change_maintenance(request: HttpRequest, owner_hostid: str) -> HttpResponse:
     """Return to the host once its maintenance began or ended. Raises: what the services raise."""
     begins = request.POST.get("to") == "start"
     change = start_maintenance if begins else end_maintenance
-    host = change(owner_hostid, actor=request.user)
+    user: Any = request.user
+    host = change(owner_hostid, actor=user)
     messages.success(request, f"Maintenance of {host} {'has begun' if begins else 'is over'}.")
     return redirect("host", owner_hostid)
