@@ -23,6 +23,7 @@ from apps.jobs.models import Job
 from apps.jobs.workflow import State as JobState
 from kernelzone import strict
 from kernelzone.orders import KINDS, Effect, Kind
+from kernelzone.words import WordError, canonical_uuid
 
 SIGNER: Final[Actor] = part("signer")
 # Whoever asked for a plain job must still have one of these; a safe verb needs somebody who asked.
@@ -57,15 +58,24 @@ def check_plain(job: Job) -> None:
         raise Refused("REQUESTER", "who asked for this may not any more")
 
 
-def lock_release(job_id: UUID) -> tuple[ForcedAction, Job] | None:
-    """Return the forced action and its order, both locked in that order; None when it is not new any more."""
-    job = Job.objects.filter(pk=job_id, subject_kind=SUBJECT).first()
-    if job is None:
-        return None
-    action = locked(UUID(job.subject_id))
+def lock_release(job_id: UUID) -> tuple[ForcedAction | None, Job | None]:
+    """Return the forced action that wants this order, and the order, locked in that order of locks.
+
+    No job: it is not new any more. No forced action: nobody we know wants it.
+    """
+    wanted_by = Job.objects.filter(pk=job_id, subject_kind=SUBJECT).values_list("subject_id", flat=True).first()
+    action_id = _uuid(wanted_by)
+    is_known = action_id is not None and ForcedAction.objects.filter(pk=action_id).exists()
+    action = locked(action_id) if action_id and is_known else None
     rows = Job.objects.select_for_update(of=("self",)).select_related("host", "agent", "requested_by")
-    job = rows.filter(pk=job_id, state=JobState.NEW).first()
-    return (action, job) if job is not None else None
+    return action, rows.filter(pk=job_id, state=JobState.NEW).first()
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return canonical_uuid(text)
+    except WordError:
+        return None
 
 
 def check_release(action: ForcedAction, job: Job) -> Warrant:

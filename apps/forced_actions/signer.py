@@ -29,6 +29,7 @@ from apps.forced_actions.release import (
     note_signed,
 )
 from apps.forced_actions.services.advancing import void
+from apps.forced_actions.workflow import State as ActionState
 from apps.history.actors import Actor, part
 from apps.jobs.models import Job, SignedBeacon
 from apps.jobs.selectors import withdrawn_orders
@@ -60,6 +61,9 @@ POLL_S: Final = 0.25
 BATCH: Final = 500
 # a beacon names at most so many withdrawn orders: it is bounded, and they expire
 MOST_WITHDRAWN: Final = 1000
+
+
+Sign = Callable[[list[UUID], UUID, Ed25519PrivateKey], int]
 
 
 class KeyUnusable(Exception):
@@ -108,24 +112,37 @@ def sign_beacon(key: Ed25519PrivateKey) -> None:
 
 
 def sign_jobs(key: Ed25519PrivateKey) -> int:
-    """Return how many new jobs were signed or refused, the oldest first."""
+    """Return how many new jobs were signed or refused, the oldest first. One that fails does not stop the others."""
     deployment = deployment_uuid()
-    waiting = Job.objects.filter(state=State.NEW, not_after__gt=timezone.now()).order_by("created_at", "pk")
-    found = list(waiting.values_list("pk", "kind")[:BATCH])
-    forced = [pk for pk, kind in found if KINDS[Kind(kind)].effect is Effect.FORCED]
+    known = [kind.value for kind in KINDS]
+    waiting = Job.objects.filter(state=State.NEW, kind__in=known, not_after__gt=timezone.now())
+    found = list(waiting.order_by("created_at", "pk").values_list("pk", "kind")[:BATCH])
     plain = [pk for pk, kind in found if KINDS[Kind(kind)].effect is not Effect.FORCED]
-    if plain:
-        _sign_plain(plain, deployment, key)
-    for job_id in forced:
-        _sign_forced(job_id, deployment, key)
-    return len(found)
+    handled = _guarded(_sign_plain, plain, deployment, key) if plain else 0
+    if handled is None:  # it is seen which one it is, and the others are signed
+        handled = sum(_guarded(_sign_plain, [pk], deployment, key) or 0 for pk in plain)
+    forced = [pk for pk, kind in found if KINDS[Kind(kind)].effect is Effect.FORCED]
+    return handled + sum(_guarded(_sign_forced, [pk], deployment, key) or 0 for pk in forced)
+
+
+def _guarded(sign: Sign, job_ids: list[UUID], deployment: UUID, key: Ed25519PrivateKey) -> int | None:
+    """Return how many of these jobs were handled; None when they could not be, which is logged."""
+    try:
+        return sign(job_ids, deployment, key)
+    except DatabaseError:
+        raise
+    # the signer's loop: a row that cannot be read must not keep every other order from being signed
+    except Exception:
+        logger.exception("orders could not be signed", jobs=[str(pk) for pk in job_ids[:10]])
+        return None
 
 
 @transaction.atomic(durable=True)
-def _sign_plain(job_ids: list[UUID], deployment: UUID, key: Ed25519PrivateKey) -> None:
+def _sign_plain(job_ids: list[UUID], deployment: UUID, key: Ed25519PrivateKey) -> int:
     rows = Job.objects.select_for_update(of=("self",), skip_locked=True).filter(pk__in=job_ids, state=State.NEW)
+    jobs = list(rows.select_related("host", "agent", "requested_by"))
     routine = []
-    for job in rows.select_related("host", "agent", "requested_by"):
+    for job in jobs:
         try:
             check_plain(job)
             _seal(job, order_of(job, deployment), key)
@@ -139,25 +156,29 @@ def _sign_plain(job_ids: list[UUID], deployment: UUID, key: Ed25519PrivateKey) -
             _move_signed(job)
     # the rows are locked: nobody else has moved them since they were read
     Job.objects.bulk_update(routine, ["state", "envelope", "payload_sha256", "signed_at"], batch_size=200)
+    return len(jobs)
 
 
 @transaction.atomic(durable=True)
-def _sign_forced(job_id: UUID, deployment: UUID, key: Ed25519PrivateKey) -> None:
+def _sign_forced(job_ids: list[UUID], deployment: UUID, key: Ed25519PrivateKey) -> int:
     """Sign one forced order, once everything that people decided was counted again from the rows."""
-    held = lock_release(job_id)
-    if held is None:
-        return
-    action, job = held
+    action, job = lock_release(job_ids[0])
+    if job is None:
+        return 0
     try:
+        if action is None:
+            raise Refused("FIELD", "no forced action asked for this order")
         warrant = check_release(action, job)
         _seal(job, order_of(job, deployment), key)
     except (Refused, OrderError) as refusal:
         _refuse(job, refusal)
-        void(action, [], str(refusal), why=refusal.code.lower())
-        return
+        if action is not None and action.job_id == job.pk and action.state == ActionState.RELEASING:
+            void(action, [], str(refusal), why=refusal.code.lower())
+        return 1
     note_quorum(action, warrant)
     _move_signed(job)
     note_signed(action, job, warrant)
+    return 1
 
 
 def order_of(job: Job, deployment: UUID) -> Order:

@@ -105,10 +105,20 @@ def deny() -> Callable[..., Any]:
 
 
 @pytest.fixture
-def releasing(pending: Any, approve: Any, adam: Any, ada: Any) -> Any:
+def approve_by_both(approve: Any, adam: Any, ada: Any) -> Callable[[Any], None]:
+    """Return a function (action) in which Adam and Ada say yes."""
+
+    def say_yes(action: Any) -> None:
+        approve(action, adam)
+        approve(action, ada)
+
+    return say_yes
+
+
+@pytest.fixture
+def releasing(pending: Any, approve_by_both: Any) -> Any:
     """A request both approvers said yes to."""
-    approve(pending, adam)
-    approve(pending, ada)
+    approve_by_both(pending)
     pending.refresh_from_db()
     return pending
 
