@@ -20,6 +20,7 @@ REFUSED = {
     "text that is not escaped": re.compile(r"\|\s*safe\b|autoescape\s+off|\bhx-on\b"),
     "an address elsewhere": re.compile(r"(?:src|href)=[\"'](?:https?:)?//(?!www\.w3\.org)", re.IGNORECASE),
 }
+COMMENT = re.compile(r"{% comment.*?{% endcomment %}|{#.*?#}", re.DOTALL)
 MAX_LINES = 150
 
 
@@ -34,7 +35,7 @@ def test_template_compiles(name: str) -> None:
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_template_has_nothing_that_the_policy_refuses(name: str) -> None:
-    text = source(name)
+    text = COMMENT.sub("", source(name))
     found = {what: match.group(0) for what, pattern in REFUSED.items() if (match := pattern.search(text))}
     assert found == {}
 
