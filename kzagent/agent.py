@@ -44,7 +44,9 @@ class Agent:
     def drop(self, code: str, message: str) -> None:
         """Count a message that is not answered, and say so."""
         self.dropped[code] += 1
-        logger.warning("dropped a message: %s (%s, %d so far)", message, code, self.dropped[code])
+        # A host that is away is no news: its orders come again and again until they run out.
+        level = logging.DEBUG if code == "SILENT" else logging.WARNING
+        logger.log(level, "dropped a message: %s (%s, %d so far)", message, code, self.dropped[code])
 
     def withdraw(self, orders: tuple[UUID, ...]) -> list[UUID]:
         """Return those of `orders` that are withdrawn now and will not act."""
