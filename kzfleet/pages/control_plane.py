@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, OuterRef, Q, Subquery
 
 from apps.base.wording import age
-from apps.fleet.models import Agent
+from apps.fleet.models import Agent, Host
 from apps.fleet.selectors import heard_since
 from apps.history.models import Head
 from apps.jobs.models import Job, ReportEnvelope, SignedBeacon
@@ -27,13 +28,30 @@ class Health(NamedTuple):
     path: str = ""
 
 
-def control_plane(now: datetime) -> list[Health]:
-    """Return how the signer, the intake of reports, the agents, the jobs and the history are; five queries."""
-    return [_signer(now), _intake(now), _agents(now), _jobs(), _history()]
+def control_plane(hosts: Iterable[Host], now: datetime) -> list[Health]:
+    """Return how the signer, the intake of reports, the agents, the jobs and the history are; two queries.
+
+    hosts: the present ones, their agents loaded.
+    """
+    seen = _signs_of_life()
+    return [
+        _signer(seen.get("signed_at"), now),
+        _intake(seen.get("unread_since"), now),
+        _agents({host.agent for host in hosts if host.agent is not None}, now),
+        _jobs(),
+        Health("History", "fine", f"{seen.get('size') or 0} events", "/history"),
+    ]
 
 
-def _signer(now: datetime) -> Health:
-    signed_at = SignedBeacon.objects.values_list("signed_at", flat=True).first()
+def _signs_of_life() -> dict[str, Any]:
+    """Return the length of the history, when the signer last signed, and since when a report lies unread."""
+    oldest = ReportEnvelope.objects.order_by("pk").values("received_at")
+    beacon = SignedBeacon.objects.filter(pk=OuterRef("pk")).values("signed_at")
+    heads = Head.objects.annotate(signed_at=Subquery(beacon[:1]), unread_since=Subquery(oldest[:1]))
+    return dict(heads.values("size", "signed_at", "unread_since").first() or {})
+
+
+def _signer(signed_at: datetime | None, now: datetime) -> Health:
     if signed_at is None:
         return Health("Signer", "unknown", "has never signed: orders wait")
     if now - signed_at > BEACON_LATE:
@@ -41,23 +59,21 @@ def _signer(now: datetime) -> Health:
     return Health("Signer", "fine", f"signed {age(now - signed_at)} ago")
 
 
-def _intake(now: datetime) -> Health:
-    oldest = ReportEnvelope.objects.order_by("id").values_list("received_at", flat=True).first()
-    if oldest is None:
+def _intake(unread_since: datetime | None, now: datetime) -> Health:
+    if unread_since is None:
         return Health("Reports", "fine", "nothing unread")
-    word = "late" if now - oldest > INBOX_LATE else "fine"
-    return Health("Reports", word, f"the oldest unread one came {age(now - oldest)} ago")
+    word = "late" if now - unread_since > INBOX_LATE else "fine"
+    return Health("Reports", word, f"the oldest unread one came {age(now - unread_since)} ago")
 
 
-def _agents(now: datetime) -> Health:
-    trusted = Agent.objects.filter(state=Agent.State.TRUSTED)
-    heard = Count("pk", filter=Q(last_report_at__gte=heard_since(now)))
-    found = trusted.aggregate(known=Count("pk"), heard=heard, last=Max("last_report_at"))
-    if not found["known"]:
+def _agents(known: set[Agent], now: datetime) -> Health:
+    reported = [agent.last_report_at for agent in known if agent.last_report_at is not None]
+    if not known:
         return Health("Agents", "unknown", "none is known: manage.py trust_agent", "/hosts")
-    word = "fine" if found["heard"] == found["known"] else "late"
-    last = f", the last {age(now - found['last'])} ago" if found["last"] else ""
-    return Health("Agents", word, f"{found['heard']} of {found['known']} heard{last}", "/hosts")
+    heard = [moment for moment in reported if moment >= heard_since(now)]
+    last = f", the last {age(now - max(reported))} ago" if reported else ""
+    word = "fine" if len(heard) == len(known) else "late"
+    return Health("Agents", word, f"{len(heard)} of {len(known)} heard{last}", "/hosts")
 
 
 def _jobs() -> Health:
@@ -67,8 +83,3 @@ def _jobs() -> Health:
     if found["unknown"]:
         return Health("Jobs", "late", f"{found['unknown']} of unknown outcome, {found['active']} under way", "/jobs")
     return Health("Jobs", "fine", f"{found['active']} under way" if found["active"] else "none under way", "/jobs")
-
-
-def _history() -> Health:
-    events = Head.objects.values_list("size", flat=True).first() or 0
-    return Health("History", "fine", f"{events} events", "/history")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -60,7 +60,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "hosts": len(hosts),
         "silent": silent,
         "verdicts": _verdicts(),
-        "health": control_plane(now),
+        "health": control_plane(hosts, now),
         "now": now,
         "every": _every(fleet),
     }
@@ -94,8 +94,9 @@ def _many(count: int, noun: str) -> str:
 
 
 def _verdicts() -> list[tuple[str, int]]:
-    counted = Counter(Zone.objects.filter(retired_at=None).order_by().values_list("verdict", flat=True))
-    return [(verdict, counted[verdict]) for verdict in _VERDICT_ORDER if counted[verdict]]
+    rows = Zone.objects.filter(retired_at=None).order_by().values_list("verdict").annotate(zones=Count("pk"))
+    counted = dict(rows)
+    return [(verdict, counted[verdict]) for verdict in _VERDICT_ORDER if verdict in counted]
 
 
 def _every(fleet: FleetMap) -> str:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts.pages import page
 from apps.accounts.selectors import has_permission
+from apps.base.badges import badge_of
 from apps.conflicts.selectors import open_conflicts
 from apps.fleet.selectors import hosts_visible_to
 from apps.forced_actions.selectors import forced_actions_visible_to
@@ -55,7 +56,10 @@ def _zones(user: Any, text: str) -> list[Found]:
     if uuid:
         by |= Q(zone_uuid=uuid) | Q(pk=uuid)
     zones = zones_visible_to(user).filter(by).distinct()[:SHOWN]
-    return [Found("zone", zone.name, zone.verdict, reverse("zone", args=[zone.pk])) for zone in zones]
+    return [
+        Found("zone", zone.name, badge_of("verdict", zone.verdict).label, reverse("zone", args=[zone.pk]))
+        for zone in zones
+    ]
 
 
 def _hosts(user: Any, text: str) -> list[Found]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django import template
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from apps.base import wording
@@ -42,11 +44,17 @@ def word(family: str, text: object) -> str:
 
 
 @register.simple_tag
-def dot(word: str, name: str, worst: int) -> SafeString:
-    """Return a zone as a mark in a map of thousands: the shape, and its name on hover."""
+def dots(marks: Iterable[Any]) -> SafeString:
+    """Return the marks of a tile in a map of thousands: the shapes alone, each with its name on hover."""
+    return format_html_join(
+        "", '<i class="{}" title="{}"></i>', ((_dot(one.word, one.worst), one.name) for one in marks)
+    )
+
+
+@cache
+def _dot(word: str, worst: int) -> str:
     shown = badge_of("mark", word)
-    ring = " in-conflict" if worst else ""
-    return format_html('<i class="shape-{} tone-{}{}" title="{}"></i>', shown.shape, shown.tone, ring, name)
+    return f"shape-{shown.shape} tone-{shown.tone}{' in-conflict' if worst else ''}"
 
 
 @register.simple_tag
