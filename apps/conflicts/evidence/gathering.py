@@ -138,7 +138,8 @@ def _probe_job(sheet: EvidenceSheet) -> Job:
         subject_kind=OF_A_SHEET,
         subject_id=str(sheet.pk),
         requested_by=sheet.requested_by,
-        validity=ANSWER_WITHIN,
+        # the window is work, not waiting: the job must outlive it
+        validity=ANSWER_WITHIN + timedelta(seconds=sheet.window_s),
     )
 
 
