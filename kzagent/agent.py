@@ -11,6 +11,7 @@ from uuid import UUID
 
 from kernelzone.facts import PlacementFacts
 from kernelzone.words import HostId, ZoneName
+from kzagent.afterwards import Afterwards
 from kzagent.authority import Authority
 from kzagent.clock import Clock
 from kzagent.drivers import ZoneDriver
@@ -35,6 +36,7 @@ class Agent:
     authority: Authority
     link: Link
     drivers: Mapping[HostId, ZoneDriver]
+    afterwards: Afterwards
     stopping: threading.Event = field(default_factory=threading.Event)
     dropped: Counter[str] = field(default_factory=Counter)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from kernelzone.words import HostId
+from kzagent.afterwards import Afterwards
 from kzagent.agent import Agent
 from kzagent.authority import Authority
 from kzagent.clock import Clock
@@ -38,7 +39,8 @@ def assemble(directory: Path, clock: Clock | None = None) -> Agent:
     reports = Reports(settings, key, journal, clock)
     authority = Authority(settings, clock)
     link = Link(Post(settings), journal, reports, authority)
-    return Agent(settings, clock, journal, reports, authority, link, drivers)
+    afterwards = Afterwards(journal, clock)
+    return Agent(settings, clock, journal, reports, authority, link, drivers, afterwards)
 
 
 def open_hosts(settings: Settings) -> dict[HostId, ZoneDriver]:

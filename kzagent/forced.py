@@ -53,6 +53,7 @@ def run_forced(case: Case) -> Said:
         return _said(case, ReportState.UNKNOWN, error.code, None)
     if ended.outcome is not ClaimEnd.CLAIMED:
         return _said(case, ENDS[ended.outcome], str(ended.code), _outcome(case, ended))
+    case.agent.afterwards.won(case.driver, case.zone, case.order.order)
     crashpoint("agent.before-attach")
     return _attached(case)
 

@@ -84,6 +84,14 @@ def has_intent(journal: Journal, order: UUID) -> bool:
         return _has_intent(rows, order)
 
 
+def won_images(journal: Journal, order: UUID) -> list[tuple[str, tuple[bytes, bytes]]]:
+    """Return (device, both slot images) of every claim the order has won."""
+    rows = journal.database.rows(
+        "SELECT device, new_a, new_b FROM intents WHERE order_id = ? AND outcome = 'CLAIMED'", str(order)
+    )
+    return [(device, (slot_a, slot_b)) for device, slot_a, slot_b in rows]
+
+
 def begin_attach(journal: Journal, order: UUID) -> None:
     """Keep that the attach was begun: after a crash only a reading can tell how far it came."""
     with journal.database.writing() as rows:

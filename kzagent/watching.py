@@ -39,6 +39,7 @@ class Watch:
         while not agent.stopping.is_set():
             try:
                 now = agent.clock.monotonic_ms()
+                agent.afterwards.look()
                 if now >= beat_at:
                     beat_at = now + agent.settings.heartbeat_s * 1000
                     self.beat()

@@ -74,6 +74,12 @@ class ZoneDriver(Protocol):
         Raises: DriverError when boot storage cannot be read.
         """
 
+    def watch(self, zone: ZoneName, device: str, images: tuple[bytes, bytes]) -> ClaimEnd:
+        """Return how one look at a claim that was won ended, its own record repaired where that is safe.
+
+        Raises: DriverError when it could not be looked at now.
+        """
+
     def finish_attach(self, zone: ZoneName) -> Outcome:
         """Return how the attach ended whose claim was won."""
 

@@ -24,6 +24,7 @@ from kernelzone.hostdata import (
     change_host_data,
     initialise_host_data,
     recover_host_data,
+    watch_host_data,
 )
 from kernelzone.hostdata import Outcome as ClaimEnd
 from kernelzone.orders import ConfigurationText, Kind
@@ -134,6 +135,16 @@ class PortableDriver:
                 )
                 attaching.settle_key(self._host, placement)
                 return ended
+
+    def watch(self, zone: ZoneName, device: str, images: tuple[bytes, bytes]) -> ClaimEnd:
+        """Return how one look at a claim that was won ended."""
+        with _asked("look at host data again"):
+            placement = self._host.placement(zone)
+            key, zone_uuid = placement.key(), placement.stored_state().zone_uuid
+            if key is None or zone_uuid is None:
+                return ClaimEnd.LOST
+            path, lock = self._host.path_of(device), placement.claim_lock
+            return watch_host_data(Device(path), images, zone_key=key, zone_uuid=zone_uuid, lock_path=lock)
 
     def finish_attach(self, zone: ZoneName) -> Outcome:
         """Return how the attach ended whose claim was won."""
