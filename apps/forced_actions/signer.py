@@ -15,8 +15,7 @@ from uuid import UUID
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from django.db import Error as DatabaseError
-from django.db import close_old_connections, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.utils import timezone
 
 from apps.fleet.selectors import deployment_uuid
@@ -94,7 +93,7 @@ def run(key: Ed25519PrivateKey, *, is_stopping: Callable[[], bool]) -> None:
                 sign_beacon(key)
                 beacon_at = time.monotonic() + BEACON_EVERY.total_seconds()
             signed = sign_jobs(key)
-        except DatabaseError as fault:
+        except (OperationalError, InterfaceError) as fault:
             logger.warning("database", fault=type(fault).__name__)
             close_old_connections()
             signed = 0
@@ -129,7 +128,7 @@ def _guarded(sign: Sign, job_ids: list[UUID], deployment: UUID, key: Ed25519Priv
     """Return how many of these jobs were handled; None when they could not be, which is logged."""
     try:
         return sign(job_ids, deployment, key)
-    except DatabaseError:
+    except (OperationalError, InterfaceError):
         raise
     # the signer's loop: a row that cannot be read must not keep every other order from being signed
     except Exception:
