@@ -36,7 +36,7 @@ class Need(NamedTuple):
 
 
 @require_safe
-@page()
+@page("fleet.view")
 def show_overview(request: HttpRequest) -> HttpResponse:
     """Return the overview; at most 15 queries, whatever the number of hosts."""
     return live.show(request, "overview/page.html", "overview/_live.html", _context(request))
