@@ -30,7 +30,7 @@ from apps.history.selectors import events_about
 from apps.zones.selectors import placements_present, sightings_of
 from kernelzone.zoneadm import attach
 from kzfleet.pages.conflict_picture import Picture, Seen, picture_of
-from kzfleet.pages.door_words import door_title, forced_command
+from kzfleet.pages.door_words import PROBE_TITLES, door_title, forced_command
 
 PAGE_SIZE: Final = 50
 EVENTS_SHOWN: Final = 12
@@ -170,6 +170,7 @@ def _context(request: HttpRequest, conflict: Conflict, now: datetime) -> dict[st
         "events": events_about("conflict", conflict.pk)[:EVENTS_SHOWN],
         "may": {name.replace(".", "__"): has_permission(request.user, name) for name in _ACTS},  # type: ignore[arg-type]
         "forced_doors": FORCED,
+        "probe_titles": PROBE_TITLES,
         "command": f"{conflict.host}# {' '.join(attach(conflict.zone.name))}" if conflict.host else "",
         "now": now,
     }

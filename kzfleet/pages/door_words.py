@@ -1,4 +1,4 @@
-"""How doors are named on pages: the act and its object, never the door's own word."""
+"""How doors, probes and forced actions are named on pages: the act and its object, never the code's own word."""
 
 from __future__ import annotations
 
@@ -6,9 +6,20 @@ from collections.abc import Callable
 from typing import Final
 
 from apps.conflicts.doors import Door, Way
-from apps.conflicts.models import Conflict
+from apps.conflicts.models import Conflict, EvidenceRow
 from apps.conflicts.wording import named
 from kernelzone.zoneadm import Extended, attach
+
+PROBE_TITLES: Final = {
+    EvidenceRow.Probe.HOST_DATA_FROM_HERE.value: "Host data, read from here",
+    EvidenceRow.Probe.OWNERS_AGENT.value: "The owner's agent",
+    EvidenceRow.Probe.WRITE_SAMPLES.value: "Write samples",
+    EvidenceRow.Probe.PERSONS_WORD.value: "A person's word",
+}
+FORCED_TITLES: Final = {
+    "force-takeover": "Forced takeover",
+    "initialize-hostdata": "New host data for",
+}
 
 
 def door_title(way: Way, conflict: Conflict) -> str:

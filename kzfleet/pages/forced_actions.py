@@ -39,7 +39,7 @@ from apps.history.refusals import record_refusal
 from apps.history.selectors import events_about
 from apps.jobs.models import Job
 from apps.jobs.selectors import lines_of
-from kzfleet.pages.door_words import forced_command
+from kzfleet.pages.door_words import FORCED_TITLES, PROBE_TITLES, forced_command
 
 PAGE_SIZE: Final = 50
 EVENTS_SHOWN: Final = 30
@@ -126,6 +126,9 @@ def _refused(request: HttpRequest, pk: UUID, refusal: DomainError, *, action: st
     record_refusal(refusal, request, noun="forced-action", subject_id=pk, action=action)
     context = _context(request, _action(request, pk)) | {"refusal": refusal}
     context["refusal_changes"] = refusal.facts.get("difference", [])
+    # what was typed is kept; a code is used up by being wrong too
+    context["typed_comment"] = request.POST.get("comment", "")
+    context["typed_text"] = request.POST.get("text", "")
     return render(request, "forced_actions/page.html", context, status=refusal.status)
 
 
@@ -144,7 +147,8 @@ def _context(request: HttpRequest, action: ForcedAction) -> dict[str, Any]:
         "action": action,
         "address": f"/forced-actions/{action.pk}",
         "zone": action.zone,
-        "title": f"{action.get_kind_display()} of {action.zone.name} by {action.target}",
+        "title": _title(action),
+        "probe_titles": PROBE_TITLES,
         "steps": _steps(action, job),
         "command": forced_command(action.kind, action.zone.name),
         "loser": _loser(action),
@@ -166,6 +170,12 @@ def _context(request: HttpRequest, action: ForcedAction) -> dict[str, Any]:
         "may_cancel": _may_cancel(user, action),
         "now": timezone.now(),
     }
+
+
+def _title(action: ForcedAction) -> str:
+    if action.kind == ForcedAction.Kind.INITIALIZE_HOSTDATA:
+        return f"{FORCED_TITLES[action.kind]} {action.zone.name} on {action.target}"
+    return f"{FORCED_TITLES[action.kind]} of {action.zone.name} by {action.target}"
 
 
 _CAN_BE_VETOED: Final = {State.PENDING, State.RELEASING, State.EXECUTING}
