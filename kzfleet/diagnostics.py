@@ -62,4 +62,6 @@ def configure_diagnostics(*, process: str, level: str, as_json: bool) -> None:
     # One line a request or task says nothing that the history and the jobs do not say better.
     for chatty in ("uvicorn.access", "celery.worker.strategy", "celery.app.trace", "celery.beat"):
         logging.getLogger(chatty).setLevel("WARNING")
+    # A refusal (4xx) is no trouble of the site's; those that matter are events of the history.
+    logging.getLogger("django.request").setLevel("ERROR")
     structlog.contextvars.bind_contextvars(process=process)
