@@ -32,12 +32,21 @@ def watch(devices: list[tuple[str, Path]], *, window_s: float, interval_s: float
             now = _digests(path)
             before = seen.get(uri, now)
             at_ms = int((time.monotonic() - began) * 1000)
-            yield Sample(at_ms=at_ms, device=uri, blocks=len(now), changed_blocks=_changed(before, now))
+            yield Sample(at_ms=at_ms, device=uri, blocks=_blocks(path), changed_blocks=_changed(before, now))
             seen[uri] = now
         left_s = began + window_s - time.monotonic()
         if left_s <= 0:
             return
         time.sleep(min(interval_s, left_s))
+
+
+def _blocks(path: Path) -> int:
+    """Return how many blocks are looked at: a hole is known to hold zeros, and a write to it is seen."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return max(0, os.lseek(fd, 0, os.SEEK_END) - FIRST_BYTE) // SAMPLED_BYTES
+    finally:
+        os.close(fd)
 
 
 def _changed(before: Digests, now: Digests) -> int:
