@@ -17,7 +17,7 @@ SWEEP: Final = "apps.jobs.sweep_inspections"
 @shared_task(name=DISPATCH, acks_late=True, ignore_result=True, time_limit=60)  # type: ignore[untyped-decorator]
 def dispatch_jobs() -> int:
     """Publish every signed order that is due; return how many were published."""
-    return dispatching.dispatch_jobs()
+    return dispatching.dispatch_while_signing()
 
 
 @shared_task(name=INGEST, acks_late=True, ignore_result=True, time_limit=60)  # type: ignore[untyped-decorator]

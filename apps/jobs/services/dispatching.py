@@ -7,6 +7,8 @@ that dies in between has only delayed the next try.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -15,7 +17,7 @@ from typing import Any, Final
 import structlog
 from celery import current_app
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
@@ -36,13 +38,39 @@ PAUSES: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 120,
 ANSWER_ONLY_EXPIRES_S: Final = 60
 # so long an order of unknown outcome is asked about
 ASK_FOR: Final = timedelta(days=1)
+# a signer that runs has signed a new order by then; who waits for it looks so often
+SIGNED_WITHIN: Final = timedelta(seconds=3)
+LOOK_EVERY_S: Final = 0.1
+_waiting: Final = threading.Lock()
 _UNANSWERED: Final = (State.SENT, State.RUNNING)
+
+
+def dispatch_while_signing() -> int:
+    """Return how many orders were published; those the signer is about to sign are waited for, a moment long.
+
+    The signer has no way to wake anybody: without this wait a person who pressed a button would wait for the beat.
+    One thread of a process waits; what another one was woken for, it finds.
+    """
+    if not _waiting.acquire(blocking=False):
+        return 0
+    try:
+        published = dispatch_jobs()
+        while _is_being_signed(timezone.now()):
+            time.sleep(LOOK_EVERY_S)
+            published += dispatch_jobs()
+        return published
+    finally:
+        _waiting.release()
+
+
+def _is_being_signed(now: datetime) -> bool:
+    return Job.objects.filter(state=State.NEW, created_at__gt=now - SIGNED_WITHIN, not_before__lte=now).exists()
 
 
 def dispatch_jobs() -> int:
     """Return how many orders were published; those a broken broker did not take wait for the next call."""
     published = 0
-    while claimed := _claim(timezone.now()):
+    while _due(timezone.now()).exists() and (claimed := _claim(timezone.now())):
         sent = _publish(claimed)
         _mark_sent(sent)
         published += len(sent)
@@ -54,12 +82,9 @@ def dispatch_jobs() -> int:
 @transaction.atomic(durable=True)
 def _claim(now: datetime) -> list[Job]:
     """Return the orders that are due, claimed: nobody else sends them before their pause is over."""
-    valid = Q(state=State.SIGNED) | Q(state__in=_UNANSWERED)
-    due = Q(send_again_at=None) | Q(send_again_at__lte=now)
     rows = (
-        Job.objects.select_for_update(skip_locked=True, of=("self",))
-        .filter(due, (valid & Q(not_after__gt=now)) | Q(state=State.UNKNOWN, not_after__gt=now - ASK_FOR))
-        .filter(not_before__lte=now, envelope__isnull=False, agent__state=Agent.State.TRUSTED)
+        _due(now)
+        .select_for_update(skip_locked=True, of=("self",))
         .select_related("host")
         .defer("final_report", "args", "warrant")
         .order_by("created_at")[:BATCH]
@@ -70,6 +95,19 @@ def _claim(now: datetime) -> list[Job]:
         if these:
             Job.objects.filter(pk__in=these).update(send_again_at=now + pause)
     return claimed
+
+
+def _due(now: datetime) -> QuerySet[Job]:
+    """Return the orders to publish now: signed, in their time, and not just sent; or of unknown outcome."""
+    valid = Q(state__in=(State.SIGNED, *_UNANSWERED), not_after__gt=now)
+    asked_about = Q(state=State.UNKNOWN, not_after__gt=now - ASK_FOR)
+    return Job.objects.filter(
+        Q(send_again_at=None) | Q(send_again_at__lte=now),
+        valid | asked_about,
+        not_before__lte=now,
+        envelope__isnull=False,
+        agent__state=Agent.State.TRUSTED,
+    )
 
 
 def _pause(job: Job) -> timedelta:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.base.errors import InvalidInput
+from apps.base.nudge import nudge
 from apps.fleet.errors import AgentMissing, HostRetired
 from apps.fleet.models import Agent, Host
 from apps.history.actors import SYSTEM, person
@@ -24,6 +25,7 @@ from kernelzone.orders import KINDS, MAX_ORDER_VALIDITY_S, MAX_WARRANT_VALIDITY_
 from kernelzone.words import WordError, zone_name
 
 VALIDITY: Final = timedelta(minutes=10)
+DISPATCH: Final = "apps.jobs.dispatch_jobs"
 # the signer tells nobody by the broker; on PostgreSQL it may listen to this channel
 NEW_JOB_CHANNEL: Final = "kzfleet_new_job"
 
@@ -90,7 +92,11 @@ def _insert_once(job: Job) -> Job:
 
 
 def wake_signer() -> None:
-    """A signer that listens wakes when the transaction commits; one that polls finds the row a moment later."""
+    """Once this transaction commits, a signer that listens wakes, and a dispatcher waits for what it signs.
+
+    A signer that polls finds the row a moment later.
+    """
+    nudge(DISPATCH)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, '')", [NEW_JOB_CHANNEL])

@@ -19,7 +19,7 @@ from apps.jobs.errors import KeyTaken, OrderFinished
 from apps.jobs.models import Job
 from apps.jobs.selectors import withdrawn_orders
 from apps.jobs.services import cancel_job, dispatching, insert_job, inspect_now, withdraw_job
-from apps.jobs.services.dispatching import PAUSES, dispatch_jobs
+from apps.jobs.services.dispatching import PAUSES, dispatch_jobs, dispatch_while_signing
 from apps.jobs.services.expiring import LONG_SILENCE, REPORTS_ON_THE_WAY, expire_jobs
 from apps.jobs.services.inspecting import forget_routine_jobs, insert_inspections
 
@@ -295,3 +295,24 @@ def test_old_inspections_of_the_sweep_are_forgotten_and_nothing_else(host, olga,
     Job.objects.update(state="done", envelope=b"{}", created_at=timezone.now() - timedelta(hours=7))
     assert forget_routine_jobs() == 2
     assert set(Job.objects.values_list("pk", flat=True)) == {asked.pk, boot.pk}
+
+
+def test_who_was_woken_for_a_new_order_waits_until_it_is_signed(make_job, broker, monkeypatch):
+    job = make_job("new")
+    naps = []
+
+    def sign_after_three(_seconds):
+        naps.append(None)
+        if len(naps) == 3:
+            _later(job, state="signed", envelope=b"{}")
+
+    monkeypatch.setattr(dispatching.time, "sleep", sign_after_three)
+    assert dispatch_while_signing() == 1
+    assert (len(naps), broker.orders) == (3, [job.pk])
+
+
+def test_a_signer_that_does_not_run_is_not_waited_for(make_job, broker, monkeypatch):
+    job = make_job("new")
+    aged = timezone.now() - timedelta(seconds=4)
+    monkeypatch.setattr(dispatching.time, "sleep", lambda _seconds: _later(job, created_at=aged))
+    assert (dispatch_while_signing(), broker.orders) == (0, [])
