@@ -38,7 +38,7 @@ def prepared_agents(var: Path, *, base_url: str) -> list[Path]:
     The caller has seen that the fleet is there. Raises: CannotStart.
     """
     fleet = demonstration.load(fleet_directory(var))
-    if current_policy().version == 1:
+    if current_policy().version == 1 and settings.FORCED_QUIET_WINDOW_S > QUIET_WINDOW_S:
         call_command("policy", "--quiet-window-s", str(QUIET_WINDOW_S), stdout=io.StringIO())
     return [_prepared(fleet.directory / "agents" / name, hosts, base_url) for name, hosts in fleet.agents().items()]
 
