@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -116,7 +116,8 @@ def take_probes(taken: Sequence[TakenResult]) -> None:
             continue
         asked = EvidenceRow.objects.filter(job_id=one.job.pk, probe=write_samples.PROBE, word="")
         for row in asked.select_for_update():
-            _write_down(row, write_samples.seen(one.result))
+            answer = write_samples.seen(one.result)
+            _write_down(row, answer._replace(at=datetime.fromtimestamp(one.report.at, UTC)))
 
 
 def job_moved(job: Job) -> None:
