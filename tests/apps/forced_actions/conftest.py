@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
-from django.utils import timezone
 from fake_agent import Fleet
+from fleet_fixtures import fleet, later, silence_is_over
 
 from apps.forced_actions.models import ForcedAction
 from apps.forced_actions.services import Decision, Wish, decide_forced_action, request_forced_action
 
+__all__ = ["fleet", "later", "silence_is_over"]
+
 REASON = "global2 lost its power supply at 02:10 and does not come back before noon."
-
-
-@pytest.fixture
-def fleet(db: None) -> Fleet:
-    """Three hosts, their agent and a signer; global2 holds kzone1 and is dead."""
-    return Fleet()
-
-
-@pytest.fixture
-def later() -> Callable[..., None]:
-    """Return a function (**timedelta) that moves the clock forward for the rest of the test."""
-    travellers: list[Any] = []
-
-    def move(**delta: int) -> None:
-        traveller = time_machine.travel(timezone.now() + timedelta(**delta), tick=True)
-        traveller.start()
-        travellers.append(traveller)
-
-    yield move
-    while travellers:
-        travellers.pop().stop()
 
 
 @pytest.fixture
@@ -59,18 +38,6 @@ def observing(fleet: Fleet, olga: Any, adam: Any, ada: Any, wish: Any) -> Any:
     """A request that was made just now; the approvers were there before it."""
     conflict = fleet.begin()
     return request_forced_action(wish(), actor=olga, conflict_id=conflict.pk)
-
-
-@pytest.fixture
-def silence_is_over(fleet: Fleet, later: Any) -> Callable[[], None]:
-    """Return a function that lets the dead owner's agent have had its time to answer."""
-
-    def wait() -> None:
-        fleet.turn()
-        later(seconds=15)
-        fleet.turn()
-
-    return wait
 
 
 @pytest.fixture
