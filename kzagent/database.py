@@ -1,4 +1,4 @@
-"""The journal's file: SQLite that has reached the disk when a call returns.
+"""The journal's file: SQLite, whose commits have reached the disk when a call returns, but those that need not.
 
 Source: sqlite.org, PRAGMA synchronous (FULL in WAL mode: each commit is flushed).
 """
@@ -49,15 +49,18 @@ class Database:
             self._connection.executescript(SCHEMA)
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """Yield the connection inside one transaction that is on the disk when the block ends.
 
+        durable: False for what a power loss may take; it is on the disk with the next one that is durable, and
+        outlives the process at once. Inside another block it is part of that.
         Raises: JournalError (full disk, I/O error, damaged file); nothing of the block is kept then.
         """
         with self._lock, _as_journal_error("write"):
             if self._connection.in_transaction:
                 yield self._connection
                 return
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection

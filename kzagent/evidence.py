@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from typing import Any
-from uuid import UUID
 
 from kernelzone import strict
 from kernelzone.facts import PlacementFacts, ReadingFacts, RegionStatus
-from kernelzone.orders import InspectResult
+from kernelzone.orders import ConfigurationText, InspectResult
 from kernelzone.words import Digest, ZoneName
-from kzagent.agent import Agent
+from kzagent.agent import Agent, placement_of
 from kzagent.drivers import ZoneDriver
-from kzagent.remembered import OwnReading, high_water, keep_readings, raise_high_water
+from kzagent.errors import DriverError
+from kzagent.remembered import OwnReading, high_water, high_waters, keep_readings, raise_high_water
 
 logger = logging.getLogger(__name__)
 
@@ -23,19 +22,28 @@ logger = logging.getLogger(__name__)
 def read_zone(agent: Agent, driver: ZoneDriver, zone: ZoneName) -> tuple[ReadingFacts, ...]:
     """Return fresh readings of a zone, kept as this agent's own. Raises: DriverError, JournalError."""
     began_ms = agent.clock.monotonic_ms()
-    readings = tuple(driver.read(zone, _marks(agent)))
+    placement = placement_of(driver, zone)
+    mark = high_water(agent.journal, placement.zone_uuid if placement else None)
+    readings = tuple(driver.read(zone, mark))
     keep(agent, driver, readings, began_ms)
     return readings
 
 
 def inspect(agent: Agent, driver: ZoneDriver) -> InspectResult:
-    """Return one host, whole; its readings are not kept yet. Raises: DriverError."""
+    """Return one host, whole; its readings are not kept yet. Raises: DriverError, JournalError."""
     placements = tuple(driver.placements())
+    marks = high_waters(agent.journal, (placement.zone_uuid for placement in placements))
     readings: list[ReadingFacts] = []
-    configurations = []
+    configurations: list[ConfigurationText] = []
     for placement in placements:
-        readings.extend(driver.read(placement.zone, _marks(agent)))
-        configurations.append(driver.configuration(placement.zone))
+        # One zone that cannot be asked, perhaps deleted just now, must not hide the others.
+        try:
+            configurations.append(driver.configuration(placement.zone))
+            readings.extend(
+                driver.read(placement.zone, marks.get(placement.zone_uuid, 0) if placement.zone_uuid else 0)
+            )
+        except DriverError as error:
+            logger.warning("zone %s of host %s: %s", placement.zone, driver.owner_hostid, error)
     if _has_learned(placements, readings):
         placements = tuple(driver.placements())
     return InspectResult(driver.host(), placements, tuple(readings), tuple(configurations))
@@ -71,9 +79,9 @@ def keep(agent: Agent, driver: ZoneDriver, readings: Sequence[ReadingFacts], beg
 
 
 def high_water_of(agent: Agent, readings: Iterable[ReadingFacts]) -> dict[str, int]:
-    """Return the highest generations seen of the zones read, by zone uuid."""
-    found = {reading.zone_uuid for reading in readings if reading.zone_uuid is not None}
-    return {str(zone_uuid): high_water(agent.journal, zone_uuid) for zone_uuid in sorted(found)}
+    """Return the highest generations seen of the zones read, by zone uuid. Raises: JournalError."""
+    marks = high_waters(agent.journal, (reading.zone_uuid for reading in readings))
+    return {str(zone_uuid): generation for zone_uuid, generation in marks.items()}
 
 
 def state_digest(result: InspectResult) -> Digest:
@@ -91,10 +99,6 @@ def _has_learned(placements: Sequence[PlacementFacts], readings: Sequence[Readin
     """Return whether the host has taken a zone's uuid from its host data during this very look."""
     unknown = {placement.zone for placement in placements if placement.zone_uuid is None}
     return any(reading.zone in unknown and reading.zone_uuid is not None for reading in readings)
-
-
-def _marks(agent: Agent) -> Callable[[UUID | None], int]:
-    return partial(high_water, agent.journal)
 
 
 def _without_text(configuration: dict[str, Any]) -> dict[str, Any]:

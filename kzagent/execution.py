@@ -61,7 +61,7 @@ def _ended(case: Case) -> Said:
     try:
         for _, check, _ in EVERY_KIND:
             check(case)
-        if case.order.rules.effect is not Effect.FORCED and not case.agent.journal.begin(case.order.order):
+        if case.order.rules.effect is Effect.SAFE and not case.agent.journal.begin(case.order.order):
             raise OrderRefused("VETO", "the order was withdrawn before it began")
         return ACTIONS[case.order.kind](case)
     except OrderRefused as refused:

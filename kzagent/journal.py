@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from kernelzone.orders import Order
+from kernelzone.orders import Effect, Order
 from kernelzone.words import Digest
 from kzagent.database import Database
 from kzagent.errors import JournalError
@@ -113,11 +113,13 @@ class Journal:
         """
         zone = order.zone.name if order.zone else None
         entry = (str(order.order), sha256, order.kind, order.rules.effect, order.owner_hostid, zone)
-        with self.database.writing() as rows:
+        # What only reads acts at once, and may run again after a power loss.
+        reads = order.rules.effect is Effect.READ_ONLY
+        with self.database.writing(durable=not reads) as rows:
             added = rows.execute(
                 "INSERT INTO orders (id, sha256, kind, effect, owner_hostid, zone, state, not_after, changed_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, 'accepted', ?, ?) ON CONFLICT (id) DO NOTHING",
-                (*entry, order.not_after, now),
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+                (*entry, "acting" if reads else "accepted", order.not_after, now),
             )
             if added.rowcount == 1:
                 return Standing.NEW
@@ -169,8 +171,11 @@ class Journal:
     # --- reports ---
 
     def add_report(self, build: Build, *, order: UUID | None, is_final: bool, now: int) -> int:
-        """Return the number of the report that was built, kept for sending and, if about an order, kept with it."""
-        with self.database.writing() as rows:
+        """Return the number of the report that was built, kept for sending and, if about an order, kept with it.
+
+        A power loss may take it until the end of an order that acts is kept, or `flush` is called.
+        """
+        with self.database.writing(durable=is_final and self._acts(order)) as rows:
             seq = _next_seq(rows)
             epoch = rows.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()[0]
             envelope = build(epoch, seq)
@@ -184,6 +189,11 @@ class Journal:
                 if is_final:
                     _close_won_intent(rows, order)
         return seq
+
+    def flush(self) -> None:
+        """Put everything on the disk: a number that was sent must not be given to another report."""
+        with self.database.writing() as rows:
+            rows.execute("UPDATE meta SET value = value WHERE name = 'seq'")
 
     def outgoing(self, most: int, most_bytes: int) -> list[Outgoing]:
         """Return the oldest reports to send, at most `most` and together at most `most_bytes`, one at least."""
@@ -201,6 +211,10 @@ class Journal:
         with self.database.writing() as rows:
             rows.execute("DELETE FROM outbox WHERE seq <= ?", (seq,))
             rows.execute("UPDATE meta SET value = MAX(value, ?) WHERE name = 'acknowledged'", (seq,))
+
+    def _acts(self, order: UUID | None) -> bool:
+        found = self.database.row("SELECT effect FROM orders WHERE id = ?", str(order))
+        return found is not None and found[0] != Effect.READ_ONLY
 
     def _meta(self, name: str) -> Any:
         found = self.database.row("SELECT value FROM meta WHERE name = ?", name)

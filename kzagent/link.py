@@ -57,6 +57,8 @@ class Link:
             self._post_repeated()
             # The first one carries nothing: only its answer tells whether this journal is the one the site knows.
             outgoing = self._journal.outgoing(MAX_BATCH, MAX_BATCH_BYTES) if self._has_met else []
+            if outgoing:
+                self._journal.flush()
             before = (self._journal.epoch, self._journal.acknowledged)
             self._take(self._post.batch([report.envelope for report in outgoing]))
             if outgoing and before == (self._journal.epoch, self._journal.acknowledged):

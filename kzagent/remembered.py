@@ -15,6 +15,7 @@ from kzagent.journal import Journal
 FORGET_READ_ONLY_AFTER_S: Final = 600
 FORGET_OTHERS_AFTER_S: Final = 7 * 24 * 3600
 FORGET_READINGS_AFTER_MS: Final = 24 * 3600 * 1000
+_MOST_AT_ONCE: Final = 500
 
 
 class OwnReading(NamedTuple):
@@ -34,8 +35,8 @@ class OwnReading(NamedTuple):
 
 
 def keep_readings(journal: Journal, readings: Iterable[OwnReading]) -> None:
-    """Keep readings as mine and open. Raises: JournalError."""
-    with journal.database.writing() as rows:
+    """Keep readings as mine and open. A power loss may take them: it closes them anyway. Raises: JournalError."""
+    with journal.database.writing(durable=False) as rows:
         rows.executemany("INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?, ?, ?)", list(readings))
 
 
@@ -51,9 +52,21 @@ def high_water(journal: Journal, zone_uuid: UUID | None) -> int:
     return int(found[0]) if found else 0
 
 
+def high_waters(journal: Journal, zone_uuids: Iterable[UUID | None]) -> dict[UUID, int]:
+    """Return the highest generation seen of each of the zones, 0 for one never seen. Raises: JournalError."""
+    marks = {zone_uuid: 0 for zone_uuid in zone_uuids if zone_uuid is not None}
+    names = sorted(str(zone_uuid) for zone_uuid in marks)
+    for start in range(0, len(names), _MOST_AT_ONCE):
+        some = names[start : start + _MOST_AT_ONCE]
+        places = ",".join("?" * len(some))
+        statement = f"SELECT zone_uuid, generation FROM high_water WHERE zone_uuid IN ({places})"  # noqa: S608
+        marks |= {UUID(zone_uuid): generation for zone_uuid, generation in journal.database.rows(statement, *some)}
+    return marks
+
+
 def raise_high_water(journal: Journal, seen: Iterable[tuple[UUID, int, Digest | None]]) -> None:
     """Keep the highest generation of each zone: (zone uuid, generation, record digest). Raises: JournalError."""
-    with journal.database.writing() as rows:
+    with journal.database.writing(durable=False) as rows:
         rows.executemany(
             "INSERT INTO high_water VALUES (?, ?, ?) ON CONFLICT (zone_uuid) DO UPDATE SET"
             " generation = excluded.generation, record_sha256 = excluded.record_sha256"

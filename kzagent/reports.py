@@ -18,7 +18,6 @@ from kernelzone.orders import (
     Report,
     ReportState,
     read_report,
-    write_report,
 )
 from kernelzone.words import HostId, shown
 from kzagent.clock import Clock
@@ -115,8 +114,13 @@ class Reports:
         )
 
     def _signed(self, report: Report) -> bytes:
-        payload = write_report(report)
+        payload = _payload(report)
         if len(payload) > MAX_PAYLOAD_BYTES:
             smaller = replace(report, state=ReportState.FAILED, code="REPORT_TOO_LARGE", lines=(), result=None)
-            payload = write_report(smaller)
+            payload = _payload(smaller)
         return envelope.sign(payload, payload_type=REPORT_TYPE, key=self._key)
+
+
+def _payload(report: Report) -> bytes:
+    """Return the canonical bytes of `report`, whose result is plain JSON already and need not be walked again."""
+    return strict.canonical({**strict.write(replace(report, result=None)), "result": report.result})

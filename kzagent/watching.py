@@ -92,7 +92,7 @@ class Watch:
             return None
         digest = state_digest(result)
         if is_wanted or self._reported.get(owner_hostid) != digest:
-            with agent.journal.database.writing():
+            with agent.journal.database.writing(durable=False):
                 keep(agent, driver, result.readings, began_ms)
                 marks = high_water_of(agent, result.readings)
                 agent.reports.say(Said(ReportState.DONE, "STATE", owner_hostid, result=result, high_water=marks))

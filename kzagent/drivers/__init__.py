@@ -50,8 +50,8 @@ class ZoneDriver(Protocol):
     def configuration(self, zone: ZoneName) -> ConfigurationText:
         """Return the exported configuration of a zone, its key source removed."""
 
-    def read(self, zone: ZoneName, high_water: Callable[[UUID | None], int]) -> list[ReadingFacts]:
-        """Return one reading for each boot storage of a zone; `high_water` gives the mark of a zone uuid."""
+    def read(self, zone: ZoneName, high_water: int) -> list[ReadingFacts]:
+        """Return one reading for each boot storage of a zone; a generation below `high_water` is a ROLLBACK."""
 
     def sample(self, zone: ZoneName, window_s: float) -> Iterator[Sample]:
         """Yield looks at the boot storage of a zone while `window_s` passes, without writing to it."""

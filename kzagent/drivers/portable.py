@@ -89,11 +89,10 @@ class PortableDriver:
             text = self._host.configuration(zone)
         return ConfigurationText(zone, text, Digest(hashlib.sha256(text.encode("utf-8")).hexdigest()))
 
-    def read(self, zone: ZoneName, high_water: Callable[[UUID | None], int]) -> list[ReadingFacts]:
+    def read(self, zone: ZoneName, high_water: int) -> list[ReadingFacts]:
         """Return one reading for each boot storage of a zone."""
         with _asked("read host data"):
-            known = self._host.placement(zone).stored_state().zone_uuid
-            return self._host.read(zone, high_water=high_water(known))
+            return self._host.read(zone, high_water=high_water)
 
     def sample(self, zone: ZoneName, window_s: float) -> Iterator[Sample]:
         """Yield looks at the boot storage of a zone while `window_s` passes."""
