@@ -29,10 +29,21 @@ class Broker:
         # short: a socket's path has at most 108 characters
         self.directory = Path(tempfile.mkdtemp(prefix="kzb-"))
         self.socket = self.directory / "s"
-        arguments = ["--port", "0", "--unixsocket", str(self.socket), "--save", "", "--dir", str(self.directory)]
-        self.process = subprocess.Popen([_server(), *arguments], stdout=subprocess.DEVNULL)
+        self.process = self._start()
         self.client = redis.Redis(unix_socket_path=str(self.socket))
         self.url = f"redis+socket://{self.socket}"
+        _until(self._answers)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        arguments = ["--port", "0", "--unixsocket", str(self.socket), "--save", "", "--dir", str(self.directory)]
+        return subprocess.Popen([_server(), *arguments], stdout=subprocess.DEVNULL)
+
+    def restart(self) -> None:
+        """Kill the broker; what was on its queues is gone."""
+        self.process.kill()
+        self.process.wait()
+        time.sleep(1)
+        self.process = self._start()
         _until(self._answers)
 
     def close(self) -> None:

@@ -164,6 +164,15 @@ def test_the_agent_goes_on_when_its_connections_are_cut(
     runs_an_order(deployment, broker, process)
 
 
+def test_the_agent_comes_back_to_a_broker_that_was_killed(
+    deployment: Deployment, broker: Broker, process: Process
+) -> None:
+    runs_an_order(deployment, broker, process)
+    broker.restart()
+
+    runs_an_order(deployment, broker, process)
+
+
 def test_headers_of_a_message_are_not_believed(deployment: Deployment, broker: Broker, process: Process) -> None:
     order = deployment.order(Kind.INSPECT)
     envelope = deployment.authority.sign(order)
