@@ -1,0 +1,30 @@
+"""Evidence sheets, for reading: who was asked, what the answer proves, and when it came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kzfleet.cli import show
+
+
+def tell(sheet: dict[str, Any]) -> None:
+    """Print one sheet: its rows in the order of the probes, and its digest."""
+    whole = sheet["completed_at"]
+    state = f"complete since {show.clock(whole)}, {show.age(whole)}" if whole else "still being gathered"
+    show.line(f"gathered by {sheet['target']}, begun {show.clock(sheet['begun_at'])}; {state}")
+    for row in sheet["rows"]:
+        show.line(f"  {_word(row):13} {_probe(row)}")
+        show.block(row["sentence"] or "No answer yet.", indent=" " * 16)
+    if sheet["facts_sha256"]:
+        show.line(f"digest {sheet['facts_sha256']}")
+
+
+def _word(row: dict[str, Any]) -> str:
+    return row["word"].replace("-", " ") if row["word"] else "asked"
+
+
+def _probe(row: dict[str, Any]) -> str:
+    asked = f"asked {show.age(row['asked_at'])}" if row["asked_at"] else ""
+    answered = f"answered {show.age(row['at'])}" if row["at"] else ""
+    when = ", ".join(part for part in (asked, answered) if part)
+    return f"{row['probe'].replace('-', ' ')}, {row['source']}" + (f" ({when})" if when else "")
