@@ -41,7 +41,7 @@ EVENTS_SHOWN: Final = 12
 def list_conflicts(request: HttpRequest) -> HttpResponse:
     """Return the open conflicts, the most severe first; or those that are resolved, newest first."""
     shows_resolved = request.GET.get("show") == "resolved"
-    found = conflicts_visible_to(request.user).filter(resolved_at__isnull=not shows_resolved)  # type: ignore[arg-type]
+    found = conflicts_visible_to(request.user).filter(resolved_at__isnull=not shows_resolved)
     kind = request.GET.get("kind", "")
     if kind in Conflict.Kind.values:
         found = found.filter(kind=kind)
@@ -143,7 +143,7 @@ def say(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _conflict(request: HttpRequest, pk: UUID) -> Conflict:
-    conflict = conflicts_visible_to(request.user).filter(pk=pk).first()  # type: ignore[arg-type]
+    conflict = conflicts_visible_to(request.user).filter(pk=pk).first()
     if conflict is None:
         raise NotFound()
     return conflict
@@ -166,9 +166,9 @@ def _context(request: HttpRequest, conflict: Conflict, now: datetime) -> dict[st
         "ways": [(way, door_title(way, conflict)) for way in ways],
         "waivable": [(way, door_title(way, conflict)) for way in ways if _may_be_waived(way)],
         "open_action": open_forced_action(conflict.zone),
-        "actions": forced_actions_visible_to(request.user).filter(conflict=conflict)[:5],  # type: ignore[arg-type]
+        "actions": forced_actions_visible_to(request.user).filter(conflict=conflict)[:5],
         "events": events_about("conflict", conflict.pk)[:EVENTS_SHOWN],
-        "may": {name.replace(".", "__"): has_permission(request.user, name) for name in _ACTS},  # type: ignore[arg-type]
+        "may": {name.replace(".", "__"): has_permission(request.user, name) for name in _ACTS},
         "forced_doors": FORCED,
         "probe_titles": PROBE_TITLES,
         "command": f"{conflict.host}# {' '.join(attach(conflict.zone.name))}" if conflict.host else "",

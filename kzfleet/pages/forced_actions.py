@@ -66,7 +66,7 @@ class Step(NamedTuple):
 @page("forced_actions.view")
 def list_forced_actions(request: HttpRequest) -> HttpResponse:
     """Return the forced actions, those that are open first asked for, then the others, newest first."""
-    found = forced_actions_visible_to(request.user)  # type: ignore[arg-type]
+    found = forced_actions_visible_to(request.user)
     shows = request.GET.get("show", "open")
     if shows == "open":
         found = found.filter(state__in=OPEN)
@@ -133,7 +133,7 @@ def _refused(request: HttpRequest, pk: UUID, refusal: DomainError, *, action: st
 
 
 def _action(request: HttpRequest, pk: UUID) -> ForcedAction:
-    found = forced_actions_visible_to(request.user)  # type: ignore[arg-type]
+    found = forced_actions_visible_to(request.user)
     action = found.select_related("conflict", "sheet", "release_sheet").filter(pk=pk).first()
     if action is None:
         raise NotFound()

@@ -59,7 +59,7 @@ def list_jobs(request: HttpRequest) -> HttpResponse:
 @page("jobs.view")
 def show_job(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Return one job, kept live while it is under way."""
-    job = jobs_visible_to(request.user).filter(pk=pk).first()  # type: ignore[arg-type]
+    job = jobs_visible_to(request.user).filter(pk=pk).first()
     if job is None:
         raise NotFound()
     context = {
@@ -69,7 +69,7 @@ def show_job(request: HttpRequest, pk: UUID) -> HttpResponse:
         "moments": _moments(job),
         "subject_path": _subject_path(job),
         "is_active": job.state in ACTIVE,
-        "may_cancel": job.state in ACTIVE and has_permission(request.user, "jobs.cancel"),  # type: ignore[arg-type]
+        "may_cancel": job.state in ACTIVE and has_permission(request.user, "jobs.cancel"),
         "events": events_about("job", job.pk)[:EVENTS_SHOWN],
     }
     return live.show(request, "jobs/page.html", "jobs/_live.html", context)
