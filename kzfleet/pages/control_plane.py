@@ -56,7 +56,7 @@ def _signer(signed_at: datetime | None, now: datetime) -> Health:
         return Health("Signer", "unknown", "has never signed: orders wait")
     if now - signed_at > BEACON_LATE:
         return Health("Signer", "late", f"last signed {age(now - signed_at)} ago: orders wait")
-    return Health("Signer", "fine", f"signed {age(now - signed_at)} ago")
+    return Health("Signer", "fine", "at work")
 
 
 def _intake(unread_since: datetime | None, now: datetime) -> Health:
@@ -71,9 +71,10 @@ def _agents(known: set[Agent], now: datetime) -> Health:
     if not known:
         return Health("Agents", "unknown", "none is known: manage.py trust_agent", "/hosts")
     heard = [moment for moment in reported if moment >= heard_since(now)]
+    if len(heard) == len(known):
+        return Health("Agents", "fine", f"all {len(known)} heard", "/hosts")
     last = f", the last {age(now - max(reported))} ago" if reported else ""
-    word = "fine" if len(heard) == len(known) else "late"
-    return Health("Agents", word, f"{len(heard)} of {len(known)} heard{last}", "/hosts")
+    return Health("Agents", "late", f"{len(heard)} of {len(known)} heard{last}", "/hosts")
 
 
 def _jobs() -> Health:

@@ -117,6 +117,7 @@ def _zone_context(request: HttpRequest, zone: Zone) -> dict[str, Any]:
         "actions": actions,
         "blocked": blocked,
         "placements": [_placement(one, zone, may_run and not blocked, now) for one in placements_present([zone])],
+        "is_owner_missing": owner is not None and not zone.placements.filter(host=owner, gone_at=None).exists(),
         "timeline": timeline(intervals, names, now, _forced_moments(actions)),
         "host_data": _host_data(zone),
         "sightings": list(sightings_of(zone)),
