@@ -18,7 +18,7 @@ from kernelzone.orders import (
 )
 from kernelzone.states import ACTIVE, Verb
 from kzagent.agent import placement_of
-from kzagent.checks import Case
+from kzagent.case import Case
 from kzagent.errors import OrderRefused, Stopping
 from kzagent.evidence import high_water_of, inspect, keep, read_zone
 from kzagent.forced import run_forced

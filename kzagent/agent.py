@@ -15,7 +15,6 @@ from kzagent.afterwards import Afterwards
 from kzagent.authority import Authority
 from kzagent.clock import Clock
 from kzagent.drivers import ZoneDriver
-from kzagent.errors import JournalError
 from kzagent.identity import Settings
 from kzagent.journal import Journal
 from kzagent.link import Link
@@ -51,13 +50,9 @@ class Agent:
         logger.log(level, "dropped a message: %s (%s, %d so far)", message, code, self.dropped[code])
 
     def withdraw(self, orders: tuple[UUID, ...]) -> list[UUID]:
-        """Return those of `orders` that are withdrawn now and will not act."""
+        """Return those of `orders` that are withdrawn now and will not act. Raises: JournalError."""
         now = self.clock.now()
-        try:
-            return self.journal.withdraw(orders, now + FORGET_OTHERS_AFTER_S, now) if orders else []
-        except JournalError as error:
-            logger.error("a withdrawal was not kept: %s", error)
-            return []
+        return self.journal.withdraw(orders, now + FORGET_OTHERS_AFTER_S, now)
 
 
 def placement_of(driver: ZoneDriver, zone: ZoneName) -> PlacementFacts | None:

@@ -17,10 +17,12 @@ logger = logging.getLogger(__name__)
 
 MAX_BEACON_AGE_S: Final = 600
 MAX_CLOCK_DIFFERENCE_S: Final = 120
+# Beyond so many the known ones are told once more, which changes nothing.
+MOST_KNOWN: Final = 10_000
 
 
 class Authority:
-    """What the authority said last. `on_withdrawn` gets the withdrawn orders of each new beacon."""
+    """What the authority said last. `on_withdrawn` gets each order that is withdrawn, once."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
@@ -28,10 +30,14 @@ class Authority:
         self._lock = threading.Lock()
         self._beacon: Beacon | None = None
         self._received_ms = 0
+        self._withdrawn: set[UUID] = set()
         self.on_withdrawn: Callable[[tuple[UUID, ...]], object] = lambda orders: None
 
     def hear(self, text: str) -> bool:
-        """Return whether `text` is a beacon of the authority, newer than the last one; it is then kept."""
+        """Return whether `text` is a beacon of the authority, newer than the last one; it is then kept.
+
+        Raises: JournalError when a withdrawal in it could not be kept; it counts when it comes again.
+        """
         try:
             verified = envelope.verify(
                 text.encode("utf-8"),
@@ -43,10 +49,10 @@ class Authority:
         except (envelope.EnvelopeError, OrderError, UnicodeEncodeError) as error:
             logger.warning("a beacon was dropped: %s", getattr(error, "code", "FORMAT"))
             return False
-        if beacon.v != 1 or beacon.deployment != self._settings.deployment or not self._keep(beacon):
+        if beacon.v != 1 or beacon.deployment != self._settings.deployment:
             return False
-        self.on_withdrawn(beacon.withdrawn)
-        return True
+        self._pass_on(beacon)
+        return self._keep(beacon)
 
     def age_s(self) -> float | None:
         """Return how long ago the newest beacon came, None when none came since this agent started."""
@@ -68,6 +74,16 @@ class Authority:
             age_s = (self._clock.monotonic_ms() - self._received_ms) / 1000
             expected = self._beacon.at + age_s
         return age_s <= MAX_BEACON_AGE_S and abs(self._clock.now() - expected) <= MAX_CLOCK_DIFFERENCE_S
+
+    def _pass_on(self, beacon: Beacon) -> None:
+        # A withdrawal is never undone, so one in an older beacon, or in another of the same second, counts too.
+        with self._lock:
+            new = tuple(order for order in beacon.withdrawn if order not in self._withdrawn)
+        if not new:
+            return
+        self.on_withdrawn(new)
+        with self._lock:
+            self._withdrawn = {*new, *(self._withdrawn if len(self._withdrawn) < MOST_KNOWN else ())}
 
     def _keep(self, beacon: Beacon) -> bool:
         # Only a newer one counts: the web tier may hold one back, and must not make an old one look fresh.

@@ -8,10 +8,8 @@ Source: agent.md, "What a forced order must pass".
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from kernelzone import envelope
@@ -21,31 +19,24 @@ from kernelzone.orders import (
     ORDER_TYPE,
     Expectation,
     Kind,
-    Order,
     OrderError,
-    Progress,
-    ReportState,
-    Warrant,
     ZoneRef,
     read_order,
 )
 from kernelzone.states import ACTIVE
-from kernelzone.words import Digest, ZoneName
 from kzagent import remembered
 from kzagent.agent import Agent, placement_of
 from kzagent.authority import MAX_CLOCK_DIFFERENCE_S
-from kzagent.drivers import ZoneDriver
+from kzagent.case import Case
 from kzagent.errors import JournalError, LinkError, NotForUs, OrderRefused, Stopping
 from kzagent.evidence import read_zone
 from kzagent.intents import Deadline
 from kzagent.journal import Standing
-from kzagent.reports import Said
 
 MAX_ENVELOPE_CHARACTERS: Final = MAX_ORDER_BYTES * 4 // 3 + 4096
 # How long an order waits for the site's time after a start; it is sent again anyway.
 BEACON_WAIT_S: Final = 10.0
 MAX_QUIET_WINDOW_S: Final = 600
-NO_DEADLINE: Final = Deadline(0, 0, "")
 
 
 class KnownOrder(Exception):
@@ -54,60 +45,6 @@ class KnownOrder(Exception):
 
 class Replayed(Exception):
     """The order id came before with other bytes: an alarm, and nothing else."""
-
-
-@dataclass
-class Case:
-    """One order on its way through the checks, and what they found out."""
-
-    agent: Agent
-    text: str
-    payload: bytes = b""
-    read: Order | None = None
-    found_driver: ZoneDriver | None = None
-    placement: PlacementFacts | None = None
-    deadline: Deadline = NO_DEADLINE
-    readings: tuple[ReadingFacts, ...] = ()
-
-    @property
-    def order(self) -> Order:
-        """The order, once check 3 has read it."""
-        assert self.read is not None
-        return self.read
-
-    @property
-    def driver(self) -> ZoneDriver:
-        """The host's driver, once check 4 has found it."""
-        assert self.found_driver is not None
-        return self.found_driver
-
-    @property
-    def warrant(self) -> Warrant:
-        """The warrant; check 3 makes sure that forced kinds have one."""
-        assert self.order.warrant is not None
-        return self.order.warrant
-
-    @property
-    def zone(self) -> ZoneName:
-        """The zone named in the order; check 3 makes sure that kinds which need one have it."""
-        assert self.order.zone is not None
-        return self.order.zone.name
-
-    @property
-    def payload_sha256(self) -> Digest:
-        """The digest of the signed bytes: what a warrant is called in host data."""
-        return Digest(hashlib.sha256(self.payload).hexdigest())
-
-    def still_valid(self) -> bool:
-        """Return whether the order may still write, by the clock that cannot be set."""
-        clock = self.agent.clock
-        return clock.monotonic_ms() < self.deadline.monotonic_ms and clock.now() <= self.deadline.not_after
-
-    def say_progress(self, done: int, of: int, what: str, *lines: str) -> None:
-        """Report how far the order is, with new lines of output."""
-        progress = Progress(done, of, what)
-        said = Said(ReportState.RUNNING, "RUNNING", self.order.owner_hostid, progress=progress, lines=lines)
-        self.agent.reports.say(said, self.order.order)
 
 
 # --- 1 to 5: is it an order for us that has not come before? ------------------------------------------------------

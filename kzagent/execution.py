@@ -8,7 +8,8 @@ from kernelzone.orders import Effect, ReportState
 from kernelzone.strict import StrictError
 from kzagent.actions import ACTIONS
 from kzagent.agent import Agent
-from kzagent.checks import EVERY_KIND, RECEIVING, Case, KnownOrder, Replayed
+from kzagent.case import Case
+from kzagent.checks import EVERY_KIND, RECEIVING, KnownOrder, Replayed
 from kzagent.crashpoints import crashpoint
 from kzagent.errors import DriverError, JournalError, NotForUs, OrderRefused, Stopping
 from kzagent.intents import has_intent

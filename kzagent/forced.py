@@ -14,7 +14,8 @@ from kernelzone.hostdata import Outcome as ClaimEnd
 from kernelzone.orders import ReportState, VerbResult
 from kzagent import remembered
 from kzagent.agent import placement_of
-from kzagent.checks import FORCED_KINDS, Case
+from kzagent.case import Case
+from kzagent.checks import FORCED_KINDS
 from kzagent.crashpoints import crashpoint
 from kzagent.drivers import ForcedClaim
 from kzagent.errors import DriverError, JournalError, OrderRefused

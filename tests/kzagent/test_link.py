@@ -197,6 +197,18 @@ def test_only_a_newer_beacon_of_this_authority_counts(deployment: Deployment) ->
     assert authority.hear(deployment.authority.beacon(now + 1))
 
 
+def test_a_withdrawal_counts_in_whatever_beacon_it_stands(deployment: Deployment) -> None:
+    authority, order = deployment.agent.authority, deployment.order(Kind.INSPECT)
+    now = deployment.clock.now() + 10
+    assert authority.hear(deployment.authority.beacon(now))
+
+    assert not authority.hear(deployment.authority.beacon(now, (order.order,)))
+
+    deployment.clock.wall_s = 10
+    deployment.run(order)
+    assert deployment.result(order) == ("refused", "VETO")
+
+
 def test_a_beacon_takes_back_orders_that_have_not_acted(deployment: Deployment) -> None:
     order = deployment.order(Kind.INSPECT)
     deployment.site.withdrawn = (order.order, uuid4())
