@@ -6,6 +6,7 @@ Through the ORM they take twice the time on the processor, and every change of t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.db import connection
@@ -13,13 +14,13 @@ from django.db import connection
 from apps.history.models import Event, Head
 
 _LOCK_HEAD: Final = "SELECT size, frontier FROM history_head WHERE id = 1"
-_INSERT_EVENT: Final = (
-    "INSERT INTO history_event"
-    " (seq, recorded_at, type, actor_kind, actor_id, actor_name, body, leaf_sha256)"
-    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+_INSERT_EVENTS: Final = (
+    "INSERT INTO history_event (seq, recorded_at, type, actor_kind, actor_id, actor_name, body, leaf_sha256) VALUES "
 )
 _INSERT_SUBJECTS: Final = "INSERT INTO history_eventsubject (event_id, kind, subject_id) VALUES "
 _UPDATE_HEAD: Final = "UPDATE history_head SET size = %s, frontier = %s WHERE id = 1"
+# SQLite may take no more than 999 values in one statement
+_MOST_ROWS: Final = 120
 
 
 def lock_head() -> tuple[int, bytes]:
@@ -36,16 +37,25 @@ def lock_head() -> tuple[int, bytes]:
     return row[0], bytes(row[1])
 
 
-def insert(event: Event, subjects: list[tuple[str, str]], frontier: bytes) -> None:
-    """Insert the event with what it is about, and move the head, whose lock the caller holds, to it."""
-    recorded_at = connection.ops.adapt_datetimefield_value(event.recorded_at)
-    actor = [event.actor_kind, event.actor_id, event.actor_name]
-    places = ", ".join(["(%s, %s, %s)"] * len(subjects))
-    statements: list[tuple[str, list[Any]]] = [
-        (_INSERT_EVENT, [event.seq, recorded_at, event.type, *actor, event.body, event.leaf_sha256]),
-        (_INSERT_SUBJECTS + places, [part for subject in subjects for part in (event.seq, *subject)]),
-        (_UPDATE_HEAD, [event.seq, frontier]),
-    ]
+def insert(events: Sequence[Event], subjects: Sequence[tuple[int, str, str]], frontier: bytes) -> None:
+    """Insert the events, their subjects (seq, kind, id), and move the head, whose lock the caller holds, to the last.
+
+    As few statements as there can be, however many events there are.
+    """
     with connection.cursor() as cursor:
-        for statement, values in statements:
-            cursor.execute(statement, values)
+        _insert_rows(cursor, _INSERT_EVENTS, [_values(event) for event in events])
+        _insert_rows(cursor, _INSERT_SUBJECTS, subjects)
+        cursor.execute(_UPDATE_HEAD, [events[-1].seq, frontier])
+
+
+def _insert_rows(cursor: Any, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    for start in range(0, len(rows), _MOST_ROWS):
+        some = rows[start : start + _MOST_ROWS]
+        place = f"({', '.join(['%s'] * len(some[0]))})"
+        cursor.execute(statement + ", ".join([place] * len(some)), [value for row in some for value in row])
+
+
+def _values(event: Event) -> tuple[Any, ...]:
+    recorded_at = connection.ops.adapt_datetimefield_value(event.recorded_at)
+    actor = (event.actor_kind, event.actor_id, event.actor_name)
+    return (event.seq, recorded_at, event.type, *actor, event.body, event.leaf_sha256)

@@ -16,7 +16,7 @@ from apps.history import selectors, triggers
 from apps.history.actors import SYSTEM, Actor, person
 from apps.history.canonical import NotCanonicalError, canonical_json
 from apps.history.models import Event, EventDocument, EventSubject, Head
-from apps.history.services import append
+from apps.history.services import append, events_last
 from kernelzone.chain import leaf_hash, tree_root
 
 
@@ -234,3 +234,58 @@ def test_eight_writers_at_once_leave_no_gap():
     assert [event.seq for event in events] == list(range(1, 81))
     assert len({(event.record["data"]["writer"], event.record["data"]["number"]) for event in events}) == 80
     assert selectors.head() == (80, tree_root([bytes(event.leaf_sha256) for event in events]))
+
+
+@pytest.mark.django_db
+def test_events_said_inside_events_last_are_appended_at_its_end_in_their_order():
+    before = Event.objects.count()
+    with transaction.atomic():
+        with events_last():
+            first = append("host.first", actor=SYSTEM, subjects=[("host", "1"), ("zone", "9")], data={})
+            with events_last():
+                second = append("host.second", actor=SYSTEM, subjects=[("host", "2")], data={}, documents=[b"sheet"])
+            assert Event.objects.count() == before
+        third = append("host.third", actor=SYSTEM, subjects=[("host", "3")], data={})
+    assert [event.seq for event in (first, second, third)] == [before + 1, before + 2, before + 3]
+    assert list(Event.objects.order_by("seq").values_list("type", flat=True)[before:]) == [
+        "host.first",
+        "host.second",
+        "host.third",
+    ]
+    assert selectors.head() == (before + 3, tree_root([bytes(e.leaf_sha256) for e in Event.objects.order_by("seq")]))
+    assert second.record["docs"] == [hashlib.sha256(b"sheet").hexdigest()]
+    assert [event.seq for event in selectors.events_about("zone", "9")] == [first.seq]
+
+
+@transaction.atomic
+def _say_and_fail():
+    with events_last():
+        append("host.lost", actor=SYSTEM, subjects=[("host", "2")], data={})
+        raise KeyError
+
+
+@pytest.mark.django_db
+def test_events_said_before_a_rolled_back_savepoint_ended_are_never_appended():
+    before = Event.objects.count()
+    with transaction.atomic(), events_last():
+        kept = append("host.kept", actor=SYSTEM, subjects=[("host", "1")], data={})
+        with pytest.raises(KeyError):
+            _say_and_fail()
+    assert (kept.seq, Event.objects.count()) == (before + 1, before + 1)
+    assert not Event.objects.filter(type="host.lost").exists()
+
+
+@pytest.mark.django_db
+def test_many_events_at_once_cost_a_few_statements_and_make_the_same_tree(django_assert_max_num_queries):
+    with transaction.atomic(), django_assert_max_num_queries(18), events_last():
+        for number in range(300):
+            append("host.seen", actor=SYSTEM, subjects=[("host", str(number)), ("zone", "9")], data={"n": number})
+    leaves = [bytes(event.leaf_sha256) for event in Event.objects.order_by("seq")]
+    assert selectors.head() == (len(leaves), tree_root(leaves))
+    assert len(selectors.events_about("zone", "9")) == 300
+
+
+@pytest.mark.django_db(transaction=True)
+def test_events_last_is_refused_outside_a_transaction():
+    with pytest.raises(TransactionManagementError), events_last():
+        raise AssertionError("nothing runs in it")
