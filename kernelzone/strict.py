@@ -17,6 +17,7 @@ from uuid import UUID
 from kernelzone import words
 
 MAX_INTEGER: Final = 2**53 - 1
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
 
 T = TypeVar("T")
 
@@ -77,17 +78,18 @@ def read(kind: type[T], value: Any, place: str = "") -> T:
 
 def write(value: Any) -> Any:
     """Return `value`, a dataclass or anything inside one, as plain JSON values."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: write(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind in (list, tuple):
+        return [write(item) for item in value]
+    if kind is dict:
+        return {key: write(item) for key, item in value.items()}
+    if dataclasses.is_dataclass(value):
+        return {name: write(getattr(value, name)) for name in _fields(cast("Any", kind))}
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: write(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [write(item) for item in value]
-    return value
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _read_value(hint: Any, value: Any, place: str) -> Any:
