@@ -24,6 +24,7 @@ from kernelzone.hostdata import (
     raw_digest,
     read_region,
 )
+from kernelzone.portable import files
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.placement import Placement
 from kernelzone.suri import SuriError
@@ -47,22 +48,24 @@ class Look(NamedTuple):
 
 
 def look(host: Host, placement: Placement, key: bytes | None) -> list[Look]:
-    """Return a look at every boot storage of the zone, under `key`; keeps a zone uuid that a tag has proven.
+    """Return a look at every boot storage of the zone, under `key`.
 
     Raises: PortableError NOT_CONFIGURED, CONFIGURATION.
     """
     stored = placement.stored_or_none()
-    known = stored.zone_uuid if stored else None
-    looks = [_look_at(host, device, key, known) for device in placement.boot_devices()]
-    if stored and known is None:
-        _keep_uuid(placement, looks)
-    return looks
+    return _looks(host, placement, key, stored.zone_uuid if stored else None)
 
 
 def read(host: Host, placement: Placement, *, nonce: str | None, high_water: int) -> list[ReadingFacts]:
     """Return one reading per boot storage, as `Host.read` says."""
-    key = _key_or_none(placement)
-    return [_facts(placement, one, key, nonce, high_water) for one in look(host, placement, key)]
+    key, stored = _key_or_none(placement), placement.stored_or_none()
+    looks = _looks(host, placement, key, stored.zone_uuid if stored else None)
+    if stored and stored.zone_uuid is None and _proven(looks):
+        # a verb that works on the zone now keeps the uuid itself; its state must not be written over
+        with files.try_held(placement.verb_lock) as is_mine:
+            if is_mine:
+                keep_uuid(placement, looks)
+    return [_facts(placement, one, key, nonce, high_water) for one in looks]
 
 
 def device_guid(device: BootDevice) -> str | None:
@@ -108,10 +111,19 @@ def _named_uuid(pair: tuple[bytes, bytes]) -> UUID:
     return _NO_UUID
 
 
-def _keep_uuid(placement: Placement, looks: list[Look]) -> None:
-    proven = {one.region.zone_uuid for one in looks if one.region and one.region.zone_uuid}
-    if len(proven) == 1:
-        placement.save_state(replace(placement.stored_state(), zone_uuid=proven.pop()))
+def keep_uuid(placement: Placement, looks: list[Look]) -> None:
+    """Keep the zone uuid that a tag has proven, if none was known. The caller holds the zone's verb lock."""
+    stored, proven = placement.stored_or_none(), _proven(looks)
+    if stored and stored.zone_uuid is None and len(proven) == 1:
+        placement.save_state(replace(stored, zone_uuid=proven.pop()))
+
+
+def _looks(host: Host, placement: Placement, key: bytes | None, known: UUID | None) -> list[Look]:
+    return [_look_at(host, device, key, known) for device in placement.boot_devices()]
+
+
+def _proven(looks: list[Look]) -> set[UUID]:
+    return {one.region.zone_uuid for one in looks if one.region and one.region.zone_uuid}
 
 
 def _facts(

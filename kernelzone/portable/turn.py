@@ -32,7 +32,9 @@ class Turn(NamedTuple):
 
     def look(self) -> list[Look]:
         """Return a look at every boot storage under the configured key."""
-        return reading.look(self.host, self.placement, self.placement.key())
+        looks = reading.look(self.host, self.placement, self.placement.key())
+        reading.keep_uuid(self.placement, looks)
+        return looks
 
     def writer(self) -> Writer:
         """Return the writer of this turn, under the configured key. Raises: Refused WRONG_KEY without one."""
