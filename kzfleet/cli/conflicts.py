@@ -61,12 +61,15 @@ def evidence(
     site = client.from_environment()
     found = finding.conflict(site, conflict)
     sheet = site.post(f"conflicts/{found['id']}/evidence", {"window_s": window_s})
-    if not no_wait:
-        sheet = live.sheet(site, found["id"], sheet["id"], quiet=as_json)
+    if no_wait:
+        show.as_json(sheet) if as_json else sheets.tell(sheet)
+        return
+    sheet = live.sheet(site, found["id"], sheet["id"], quiet=as_json)
     if as_json:
         show.as_json(sheet)
     else:
-        sheets.tell(sheet)
+        show.line(f"complete; 'kzfleet conflicts show {show.short(found['id'])}' shows what it opens and shuts")
+        show.line(f"digest {sheet['facts_sha256']}")
 
 
 def say(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from typing import Annotated, Any
@@ -46,6 +47,6 @@ def _events(site: Client, after: int, wanted: dict[str, str], *, follow: bool) -
 def _told(event: dict[str, Any]) -> str:
     record = event["record"]
     subject, actor = record["subject"], record["actor"]
-    data = " ".join(f"{name}={show.plain(value)}" for name, value in record["data"].items())
+    data = json.dumps(record["data"], ensure_ascii=False, separators=(", ", ": ")) if record["data"] else ""
     told = f"{event['seq']:>6} {show.clock(event['recorded_at'])} {event['type']} by {actor['name'] or actor['id']}"
     return f"{told}, {subject['kind']} {subject['id']}" + (f": {data}" if data else "")

@@ -38,7 +38,9 @@ def show_host(host: HostWord, as_json: AsJson = False) -> None:
         show.as_json(found)
         return
     show.line(show.host(found), style="bold")
-    show.line(f"site {show.plain(found['site'])}, rack {show.plain(found['rack'])}. {_note(found)}")
+    show.line(f"site {show.plain(found['site'])}, rack {show.plain(found['rack'])}")
+    if note := _note(found):
+        show.line(note)
     release, environment = show.plain(found["release"]), show.plain(found["boot_environment"])
     show.line(f"Solaris {release}, boot environment {environment} ({show.plain(found['boot_environment_uuid'])})")
     heard, inspected = show.age(found["last_heard_at"]), show.age(found["inspected_at"])

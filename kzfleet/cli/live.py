@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from rich.progress import BarColumn, Progress, TextColumn
 
-from kzfleet.cli import show
+from kzfleet.cli import sheets, show
 from kzfleet.cli.client import REFUSED, UNREACHABLE, Client, CliError
 
 Row = dict[str, Any]
@@ -103,16 +103,17 @@ class Patience:
 
 
 class Lines:
-    """The live output of one job, each line once."""
+    """The live output of a job, each line once; a job that takes the place of another begins anew."""
 
-    def __init__(self, site: Client, job_id: str) -> None:
-        self._site, self.job_id = site, job_id
-        self._last = 0
+    def __init__(self, site: Client) -> None:
+        self._site = site
+        self._job_id, self._last = "", 0
 
-    def look(self, teller: Teller, patience: Patience) -> Row:
+    def look(self, job_id: str, teller: Teller, patience: Patience) -> Row:
         """Return the job as it is now, its new lines said."""
-        path = f"jobs/{self.job_id}"
-        found = patience.read(lambda: self._site.get(path, after=str(self._last)), teller)
+        if job_id != self._job_id:
+            self._job_id, self._last = job_id, 0
+        found = patience.read(lambda: self._site.get(f"jobs/{job_id}", after=str(self._last)), teller)
         for line in found["lines"]:
             teller.say(f"  | {show.plain(line['text'])}")
             self._last = line["number"]
@@ -121,10 +122,10 @@ class Lines:
 
 def job(site: Client, job_id: str, *, timeout_s: float | None = None, quiet: bool = False) -> Row:
     """Return the job once it has ended. Raises: CliError."""
-    patience, lines, state = Patience(timeout_s), Lines(site, job_id), ""
+    patience, lines, state = Patience(timeout_s), Lines(site), ""
     with Teller(quiet=quiet) as teller:
         while True:
-            found = lines.look(teller, patience)
+            found = lines.look(job_id, teller, patience)
             state = _say_job(found, state, teller)
             teller.at(found["progress"])
             if not found["is_open"]:
@@ -134,17 +135,18 @@ def job(site: Client, job_id: str, *, timeout_s: float | None = None, quiet: boo
 
 def forced_action(site: Client, action_id: str, *, timeout_s: float | None = None, quiet: bool = False) -> Row:
     """Return the forced action once it has ended. Raises: CliError."""
-    patience, lines, told = Patience(timeout_s), None, ""
+    patience, lines, told = Patience(timeout_s), Lines(site), ""
     with Teller(quiet=quiet) as teller:
         while True:
             found = patience.read(lambda: site.get(f"forced-actions/{action_id}"), teller)
-            told = _say_action(found, told, teller)
+            has_ended = found["ended_at"] is not None
+            if not has_ended:
+                told = _say_action(found, told, teller)
             if found["job"] is not None:
-                if lines is None or lines.job_id != found["job"]["id"]:
-                    lines = Lines(site, found["job"]["id"])
-                lines.look(teller, patience)
+                lines.look(found["job"]["id"], teller, patience)
             teller.at(_progress(found))
-            if found["ended_at"] is not None:
+            if has_ended:
+                _say_action(found, told, teller)
                 return found
             patience.pause()
 
@@ -198,7 +200,7 @@ def _say_answers(found: Row, said: set[str], teller: Teller) -> None:
         name = f"{row['probe']} {row['source']}"
         if row["word"] and name not in said:
             said.add(name)
-            teller.say(f"  {row['word']}: {row['sentence']}")
+            teller.say(f"  {sheets.word(row):13} {row['sentence']}")
 
 
 def _progress(found: Row) -> Row | None:
