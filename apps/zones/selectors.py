@@ -24,7 +24,7 @@ def zones_visible_to(user: Any) -> QuerySet[Zone]:
 
 def zone_for_update(zone_id: UUID, *, actor: Any, permission: str) -> Zone:
     """Return the zone, its row locked, once `actor` may do `permission`. Raises: NotFound, NotAllowed."""
-    zone = zones_visible_to(actor).select_for_update().filter(pk=zone_id).first()
+    zone = zones_visible_to(actor).select_for_update(no_key=True).filter(pk=zone_id).first()
     if zone is None:
         raise NotFound()
     require(actor, permission)

@@ -2,61 +2,120 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final, NamedTuple
 from uuid import UUID
+
+from django.db.models import F
 
 from apps.history.actors import Actor, part
 from apps.history.services import append
-from apps.zones.models import OwnershipInterval, Reading, Sighting, Zone
-from apps.zones.selectors import facts_of, placements_present
+from apps.zones.bulk import parts, rows_in
+from apps.zones.models import BootStorage, OwnershipInterval, Placement, Reading, Sighting, Zone
+from apps.zones.selectors import facts_of
 from kernelzone.facts import ReadingFacts, RegionStatus
 from kernelzone.ownership import verdict
 
-_CONTROL: Actor = part("control")
+_CONTROL: Final[Actor] = part("control")
+# what follows from readings and placements
+_FOLLOWS: Final = ("name", "high_water", "verdict", "owner_hostid", "retired_at")
 
 
 def settle_owners(zone_ids: Iterable[UUID], recorded: Sequence[Reading], *, now: datetime) -> None:
-    """Verdict, owner, high-water mark and ownership timeline of these zones follow from their newest readings."""
-    zones = list(Zone.objects.select_for_update().filter(pk__in=set(zone_ids)).order_by("pk"))
-    readings = _newest_readings(zones)
-    owners_here = _owner_hostids_with_placement(zones)
-    present = {row.zone_id: row for row in OwnershipInterval.objects.filter(zone__in=zones, until=None)}
-    highest = _highest_generations(recorded)
+    """Verdict, owner, high-water mark, name and timeline of these zones follow from what is known of them now."""
+    # NO KEY UPDATE: a row that names the zone may be inserted meanwhile, by whoever holds a conflict we lock later
+    rows = Zone.objects.select_for_update(no_key=True).order_by("pk")
+    zones = list(rows_in(rows, "pk", sorted(zone_ids)))
+    known = _known(zones, _highest_generations(recorded))
+    timeline = _Timeline([], [])
+    before = {zone.pk: _kept(zone) for zone in zones}
     for zone in zones:
-        zone.high_water = max(zone.high_water, highest.get(zone.pk, 0))
-        _settle(zone, readings.get(zone.pk, []), owners_here, present.get(zone.pk), now)
-    Zone.objects.bulk_update(
-        zones, ["high_water", "verdict", "verdict_at", "owner_hostid", "zone_uuid"], batch_size=200
-    )
+        _settle(zone, known, timeline, now)
+    _save(zones, before, now)
+    OwnershipInterval.objects.filter(pk__in=timeline.ended).update(until=now)
+    OwnershipInterval.objects.bulk_create(timeline.begun)
 
 
-def _settle(
-    zone: Zone,
-    rows: list[Reading],
-    owners_here: set[tuple[UUID, str]],
-    present: OwnershipInterval | None,
-    now: datetime,
-) -> None:
-    facts = {row: facts_of(row) for row in rows}
+class _Known(NamedTuple):
+    """What is known of some zones, by zone. `highest`: the highest verified generation among the newest readings."""
+
+    readings: dict[UUID, list[Reading]]
+    placements: dict[UUID, list[Placement]]
+    present: dict[UUID, OwnershipInterval]
+    highest: dict[UUID, int]
+    has_storage: set[UUID]
+
+
+class _Timeline(NamedTuple):
+    ended: list[int]
+    begun: list[OwnershipInterval]
+
+
+def _known(zones: Sequence[Zone], highest: dict[UUID, int]) -> _Known:
+    ids = [zone.pk for zone in zones]
+    readings: dict[UUID, list[Reading]] = {}
+    # a reading from before the boot storage moved to this zone says nothing about it
+    ours = Sighting.objects.filter(reading__zone=F("storage__zone")).select_related("reading")
+    for sighting in rows_in(ours, "storage__zone", ids):
+        readings.setdefault(sighting.reading.zone_id, []).append(sighting.reading)
+    placements: dict[UUID, list[Placement]] = {}
+    for row in rows_in(Placement.objects.filter(gone_at=None).select_related("host"), "zone", ids):
+        placements.setdefault(row.zone_id, []).append(row)
+    present = {row.zone_id: row for row in rows_in(OwnershipInterval.objects.filter(until=None), "zone", ids)}
+    storages = {row.zone_id for row in rows_in(BootStorage.objects.only("zone"), "zone", ids)}
+    return _Known(readings, placements, present, highest, storages)
+
+
+def _settle(zone: Zone, known: _Known, timeline: _Timeline, now: datetime) -> None:
+    placements = known.placements.get(zone.pk, [])
+    facts = {row: facts_of(row) for row in known.readings.get(zone.pk, [])}
     truth = _truth(facts)
     owner = truth.owner_hostid if truth else ""
     # "ours" for a zone as a whole: the owner has it configured, as far as we were told
-    zone.verdict = verdict(facts.values(), owner if (zone.pk, owner) in owners_here else "")
-    zone.verdict_at = now
+    has_it = any(row.host.owner_hostid == owner and row.state != "configured" for row in placements)
+    zone.verdict = verdict(facts.values(), owner if has_it else "")
+    zone.high_water = max(zone.high_water, known.highest.get(zone.pk, 0))
+    _name(zone, placements)
+    _retire(zone, has_storage=zone.pk in known.has_storage, is_configured=bool(placements), now=now)
     if truth is None:
         return
-    zone.zone_uuid = zone.zone_uuid or facts[truth].zone_uuid
-    changed_owner = present is not None and present.owner_hostid != owner
     zone.owner_hostid = owner
-    _continue_timeline(zone, truth, facts[truth], present, now)
-    if changed_owner and present is not None:
-        append(
-            "zone.owner-changed",
-            actor=_CONTROL,
-            subjects=[("zone", str(zone.pk))],
-            data={"from": present.owner_hostid, "to": owner, "generation": truth.generation, "reading": truth.nonce},
-        )
+    begun = _next_interval(truth, facts[truth], known.present.get(zone.pk), now)
+    if begun is not None:
+        _begin(begun, known.present.get(zone.pk), timeline)
+
+
+def _name(zone: Zone, placements: Sequence[Placement]) -> None:
+    """A zone is called what hosts call it: another name only when none of them uses the present one any more."""
+    names = Counter(row.name for row in placements)
+    if not names or zone.name in names:
+        return
+    most = max(names.values())
+    before, zone.name = zone.name, min(name for name, count in names.items() if count == most)
+    data = {"from": before, "to": zone.name}
+    append("zone.renamed", actor=_CONTROL, subjects=[("zone", str(zone.pk))], data=data)
+
+
+def _retire(zone: Zone, *, has_storage: bool, is_configured: bool, now: datetime) -> None:
+    """A zone that no host configures is shown no more when its storage is another's, or nobody ever read it."""
+    is_left = not is_configured and (not has_storage or zone.zone_uuid is None)
+    if not is_left:
+        zone.retired_at = None
+    elif zone.retired_at is None:
+        zone.retired_at = now
+
+
+def _kept(zone: Zone) -> tuple[object, ...]:
+    return tuple(getattr(zone, name) for name in _FOLLOWS)
+
+
+def _save(zones: Sequence[Zone], before: dict[UUID, tuple[object, ...]], now: datetime) -> None:
+    changed = [zone for zone in zones if _kept(zone) != before[zone.pk]]
+    Zone.objects.bulk_update(changed, _FOLLOWS, batch_size=200)
+    for some in parts(zone.pk for zone in zones):
+        Zone.objects.filter(pk__in=some).update(verdict_at=now)
 
 
 def _truth(facts: dict[Reading, ReadingFacts]) -> Reading | None:
@@ -65,20 +124,19 @@ def _truth(facts: dict[Reading, ReadingFacts]) -> Reading | None:
     return max(clean, key=lambda row: (row.generation, row.recorded_at), default=None)
 
 
-def _continue_timeline(
-    zone: Zone, truth: Reading, facts: ReadingFacts, present: OwnershipInterval | None, now: datetime
-) -> None:
+def _next_interval(
+    truth: Reading, facts: ReadingFacts, present: OwnershipInterval | None, now: datetime
+) -> OwnershipInterval | None:
+    """Return the stretch of time that begins with this reading, None when it says what was so already."""
     if facts.record is None or (present is not None and truth.generation < present.generation):
-        return
-    state, is_forced = facts.record.state, "forced" in facts.record.flags
-    if present is not None:
-        if (present.owner_hostid, present.state, present.is_forced) == (truth.owner_hostid, state, is_forced):
-            return
-        present.until = now
-        present.save(update_fields=["until"])
-    OwnershipInterval.objects.create(
-        zone=zone,
-        owner_hostid=truth.owner_hostid,
+        return None
+    says = (truth.owner_hostid, facts.record.state, "forced" in facts.record.flags)
+    if present is not None and (present.owner_hostid, present.state, present.is_forced) == says:
+        return None
+    owner_hostid, state, is_forced = says
+    return OwnershipInterval(
+        zone_id=truth.zone_id,
+        owner_hostid=owner_hostid,
         state=state,
         generation=truth.generation,
         is_forced=is_forced,
@@ -87,15 +145,23 @@ def _continue_timeline(
     )
 
 
-def _newest_readings(zones: Sequence[Zone]) -> dict[UUID, list[Reading]]:
-    found: dict[UUID, list[Reading]] = {}
-    for row in Sighting.objects.filter(storage__zone__in=zones).select_related("reading"):
-        found.setdefault(row.reading.zone_id, []).append(row.reading)
-    return found
-
-
-def _owner_hostids_with_placement(zones: Sequence[Zone]) -> set[tuple[UUID, str]]:
-    return {(row.zone_id, row.host.owner_hostid) for row in placements_present(zones).exclude(state="configured")}
+def _begin(begun: OwnershipInterval, present: OwnershipInterval | None, timeline: _Timeline) -> None:
+    timeline.begun.append(begun)
+    if present is None:
+        return
+    timeline.ended.append(present.pk)
+    if present.owner_hostid != begun.owner_hostid:
+        append(
+            "zone.owner-changed",
+            actor=_CONTROL,
+            subjects=[("zone", str(begun.zone_id))],
+            data={
+                "from": present.owner_hostid,
+                "to": begun.owner_hostid,
+                "generation": begun.generation,
+                "reading": begun.reading.nonce,
+            },
+        )
 
 
 def _highest_generations(recorded: Iterable[Reading]) -> dict[UUID, int]:

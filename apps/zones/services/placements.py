@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from django.db.models import Count
+
+from apps.zones.bulk import parts, rows_in
 from apps.zones.models import BootStorage, Placement, Sighting
 from kernelzone.facts import PlacementFacts
 
 _REPORTED: Final = ("zone_id", "state", "auxiliary", "autoboot", "key_id", "configuration_sha256")
+_ACTIVE: Final = ("ready", "running")
 
 
 class Configured(NamedTuple):
@@ -21,44 +25,58 @@ class Configured(NamedTuple):
     storage: BootStorage
 
 
+class _Sorted(NamedTuple):
+    new: list[Placement]
+    changed: list[Placement]
+    same: list[Placement]
+    # (host, zone) that a changed placement was of before
+    left: set[tuple[int, UUID]]
+
+
 def note_placements(configured: Sequence[Configured], *, whole_hosts: Sequence[Any], now: datetime) -> set[UUID]:
-    """Return the zones of which a placement came, went or changed; all rows are as reported afterwards.
+    """Return the zones of which a placement came, went or changed, or is active at two places; rows are as reported.
 
     whole_hosts: hosts that reported all they have, so that what is missing there is gone.
     """
-    hosts = {one.host.pk for one in configured} | {host.pk for host in whole_hosts}
-    known = {
-        (row.host_id, row.name): row
-        for row in Placement.objects.select_for_update().filter(host__in=hosts, gone_at=None).order_by("id")
-    }
-    new, changed, same = _sort_out(configured, known, now)
-    Placement.objects.bulk_create(new)
-    Placement.objects.bulk_update(changed, [*_REPORTED, "state_since", "last_seen_at"])
-    if same:
-        Placement.objects.filter(pk__in=[row.pk for row in same]).update(last_seen_at=now)
-    reported = {(one.host.pk, one.facts.zone) for one in configured}
+    reported = {(one.host.pk, one.facts.zone): one for one in configured}
     whole = {host.pk for host in whole_hosts}
+    known = _known({host for host, _ in reported} | whole)
+    found = _sort_out(reported.values(), known, now)
     gone = [row for key, row in known.items() if key not in reported and row.host_id in whole]
-    _forget(gone, now)
-    return {row.zone_id for row in (*new, *changed, *gone)}
+    for row in gone:
+        row.gone_at = now
+    Placement.objects.bulk_update(gone, ["gone_at"])
+    Placement.objects.bulk_create(found.new)
+    Placement.objects.bulk_update(found.changed, [*_REPORTED, "state_since", "last_seen_at"])
+    for some in parts(row.pk for row in found.same):
+        Placement.objects.filter(pk__in=some).update(last_seen_at=now)
+    left = found.left | {(row.host_id, row.zone_id) for row in gone}
+    _forget_sightings(left)
+    touched = {row.zone_id for row in (*found.new, *found.changed)} | {zone for _, zone in left}
+    return touched | _active_twice({row.zone_id for row in found.same if row.state in _ACTIVE} - touched)
 
 
-def _sort_out(
-    configured: Sequence[Configured], known: dict[tuple[int, str], Placement], now: datetime
-) -> tuple[list[Placement], list[Placement], list[Placement]]:
-    new, changed, same = [], [], []
+def _known(hosts: set[int]) -> dict[tuple[int, str], Placement]:
+    rows = Placement.objects.select_for_update(no_key=True).filter(gone_at=None).order_by("id")
+    return {(row.host_id, row.name): row for row in rows_in(rows, "host", sorted(hosts))}
+
+
+def _sort_out(configured: Iterable[Configured], known: dict[tuple[int, str], Placement], now: datetime) -> _Sorted:
+    found = _Sorted([], [], [], set())
     for one in configured:
         reported = _reported(one)
         row = known.get((one.host.pk, one.facts.zone))
         if row is None:
             times = {"first_seen_at": now, "last_seen_at": now, "state_since": now}
-            new.append(Placement(host=one.host, name=one.facts.zone, **reported, **times))
+            found.new.append(Placement(host=one.host, name=one.facts.zone, **reported, **times))
         elif all(getattr(row, name) == value for name, value in reported.items()):
-            same.append(row)
+            found.same.append(row)
         else:
+            if row.zone_id != one.storage.zone_id:
+                found.left.add((row.host_id, row.zone_id))
             _change(row, reported, now)
-            changed.append(row)
-    return new, changed, same
+            found.changed.append(row)
+    return found
 
 
 def _change(row: Placement, reported: dict[str, Any], now: datetime) -> None:
@@ -80,9 +98,21 @@ def _reported(one: Configured) -> dict[str, Any]:
     }
 
 
-def _forget(gone: Sequence[Placement], now: datetime) -> None:
-    """Mark placements as gone; what their hosts last saw of the storage is no longer the present."""
-    for row in gone:
-        row.gone_at = now
-        Sighting.objects.filter(host=row.host_id, storage__zone=row.zone_id).delete()
-    Placement.objects.bulk_update(gone, ["gone_at"])
+def _active_twice(zones: set[UUID]) -> set[UUID]:
+    """Return those of the zones that are active at two places: that both are confirmed is news about a double run."""
+    active = Placement.objects.filter(gone_at=None, state__in=_ACTIVE).order_by().values("zone")
+    counted = active.annotate(places=Count("pk")).filter(places__gt=1)
+    return {row["zone"] for some in parts(zones) for row in counted.filter(zone__in=some)}
+
+
+def _forget_sightings(left: set[tuple[int, UUID]]) -> None:
+    """What a host saw of boot storage that it configures no more is no longer the present."""
+    hosts, zones = {host for host, _ in left}, {zone for _, zone in left}
+    present = Placement.objects.filter(gone_at=None, host__in=hosts)
+    gone = left - set(present.values_list("host", "zone")) if left else left
+    rows = Sighting.objects.filter(host__in=hosts).values_list("pk", "host", "storage__zone")
+    old = [
+        pk for some in parts(zones) for pk, host, zone in rows.filter(storage__zone__in=some) if (host, zone) in gone
+    ]
+    for some in parts(old):
+        Sighting.objects.filter(pk__in=some).delete()
