@@ -106,6 +106,18 @@ class Survey(NamedTuple):
 
 Verdict = tuple[DoorState, str]
 
+# Why no other host is asked to give the zone up, where that would not help; and what would.
+_NOT_HANDED_OVER: Final = {
+    Conflict.Kind.DOUBLE_RUN: "Host data names one of the hosts that run it: shut it down on the other one, from the"
+    " zone's page.",
+    Conflict.Kind.FORCED_OUTSIDE: "It was taken already. Find out by whom; if that was wrong, shut it down and detach"
+    " it there, then attach it where it belongs.",
+    Conflict.Kind.KEY_WRONG: "Handing it over does not help before this host has the right key.",
+    Conflict.Kind.TAMPERED: "Host data cannot be believed: nobody is asked to act on it.",
+    Conflict.Kind.TORN: "A torn record lets nobody attach the zone, whoever gives it up.",
+    Conflict.Kind.STALE_CONFIGURATION: "The zone is where it belongs: nothing has to be handed over.",
+}
+
 
 def doors(conflict: Conflict, now: datetime, here: Host | None = None) -> list[Way]:
     """Return the ladder of `conflict`, safest first. A forced door is open only when every safer one is not.
@@ -178,7 +190,7 @@ def _shutdown_and_attach(seen: Survey) -> Verdict:
 def _cannot_hand_over(seen: Survey) -> Verdict | None:
     """Return why the owner cannot be asked to give the zone up, None when it can."""
     if seen.conflict.kind != Conflict.Kind.HELD_ELSEWHERE:
-        return _shut("No other host is asked to give the zone up in a conflict of this kind.")
+        return _shut(_NOT_HANDED_OVER[Conflict.Kind(seen.conflict.kind)])
     if seen.owner is None:
         return _shut(f"{named(None, seen.owner_hostid).capitalize()} is not known here: it cannot be asked.")
     if seen.owner.agent is None or seen.owner.agent.state != Agent.State.TRUSTED:
@@ -235,8 +247,10 @@ def _force_takeover(seen: Survey) -> Verdict:
     record = reading.facts.get("record")
     if record is None:
         return _shut(f"Host data is {reading.status}: there is no owner to take it from.")
-    if record["owner_hostid"] == seen.here.owner_hostid or record["state"] == "free":
-        return _shut("The zone is free or ours already: a plain attach is enough.")
+    if record["state"] == "free":
+        return _shut("The zone is free: a plain attach is enough.")
+    if record["owner_hostid"] == seen.here.owner_hostid:
+        return _shut(f"Host data names {named(seen.here)} itself: there is nobody to take it from.")
     return DoorState.OPEN, f"{named(seen.here)} takes the zone from {record['owner_hostname']}. Others must approve."
 
 

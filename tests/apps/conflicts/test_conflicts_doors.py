@@ -16,6 +16,7 @@ from apps.conflicts.services import acknowledge_conflict, take_door, waive_door
 from apps.history.models import Event
 from apps.jobs.models import Job
 from apps.zones.models import Sighting
+from kernelzone.facts import RegionStatus
 
 TRANSCRIPT = Path(__file__).resolve().parents[2] / "data/transcripts/attach-in-use.txt"
 REASON = "Nobody can reach the site before Monday."
@@ -189,3 +190,21 @@ def test_the_ladder_costs_the_same_however_many_hosts_there_are(
     fresh = Conflict.objects.select_related("zone", "host").get(pk=conflict.pk)
     with django_assert_max_num_queries(10):
         doors(fresh, timezone.now())
+
+
+@pytest.mark.parametrize("kind", list(Conflict.Kind))
+def test_every_kind_of_conflict_has_a_reason_for_every_door(conflict: Any, kind: str) -> None:
+    Conflict.objects.filter(pk=conflict.pk).update(kind=kind)
+    found = ladder(conflict)
+    assert list(found) == list(Door)
+    assert all(way.reason.endswith(".") and len(way.reason) > 20 for way in found.values())
+
+
+def test_nobody_takes_its_own_torn_zone_over(fleet: Any) -> None:
+    fleet.kzone1.owner, fleet.kzone1.status = fleet.global1, RegionStatus.SINGLE_B
+    fleet.say_states()
+    way = ladder(fleet.conflict(kind="torn"))[Door.FORCE_TAKEOVER]
+    assert (way.state, way.reason) == (
+        DoorState.SHUT,
+        "Host data names global1 itself: there is nobody to take it from.",
+    )
