@@ -1,0 +1,139 @@
+"""Both sides of the inspection benchmark: the sweep of a real site, and its bare parts on the same broker and table."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import uuid4
+
+from celery import current_app
+from django.conf import settings
+from django.db import connection, transaction
+from kombu.entity import Exchange, Queue
+
+from apps.fleet.selectors import deployment_uuid
+from apps.fleet.services import HostName, trust_agent
+from apps.jobs.models import Job, ReportEnvelope
+from apps.jobs.services.inspecting import insert_inspections
+from apps.zones.models import OwnershipInterval, Reading, Sighting, Zone
+from benchmarks._inspection_fleet import owner_hostid
+from benchmarks._stack import init_agent, process, say, until
+from kzfleet.up.preparation import authority_public_key
+
+TURNS, GOAL = 5, 2.0
+TABLE = "zones_reading"
+
+
+def agent(root: Path, hosts: list[Path], port: int, zones: int) -> ExitStack:
+    """Return the running agent of all hosts, which the site trusts; all states were taken in once."""
+    given = {
+        "deployment": str(deployment_uuid()),
+        "url": f"http://127.0.0.1:{port}",
+        "broker": settings.BROKER_URL,
+        "authority-key": authority_public_key(Path(settings.AUTHORITY_KEY_FILE)),
+    }
+    made = init_agent(root / "agent", hosts, given)
+    named = [HostName(owner_hostid(number), f"h{number}") for number in range(len(hosts))]
+    trust_agent(uuid=made["agent"], key_hex=made["public_key"], name="bench", hosts=named)
+    running = ExitStack()
+    argv = [sys.executable, "-m", "kzagent", "run", str(root / "agent")]
+    child = running.enter_context(process(argv, root / "agent.txt", dict(os.environ)))
+    until(lambda: Sighting.objects.count() == zones, "the first state of every host", child)
+    return running
+
+
+def noop_worker(root: Path) -> ExitStack:
+    """Return the running worker of the bare side, with the agent's number of threads."""
+    running = ExitStack()
+    words = (
+        "-q -A benchmarks._noop worker -P threads -c 4 -Q noop --without-gossip --without-mingle --without-heartbeat"
+    )
+    running.enter_context(
+        process([sys.executable, "-m", "celery", *words.split()], root / "noop.txt", dict(os.environ))
+    )
+    bare_tasks(root, 1)
+    return running
+
+
+def compared(root: Path, hosts: int, zones: int) -> bool:
+    """Return whether the sweep is within the goal."""
+    unchanged, new, tasks, rows = [], [], [], []
+    for _ in range(TURNS):
+        unchanged.append(sweep(hosts, zones))
+        forget_readings()
+        new.append(sweep(hosts, zones))
+        tasks.append(bare_tasks(root, hosts))
+        rows.append(bare_insert(zones))
+    bare = statistics.median(task + row for task, row in zip(tasks, rows, strict=True))
+    say(f"{hosts} no-op tasks {statistics.median(tasks):.2f} s, {zones} rows {statistics.median(rows):.2f} s")
+    shown("nothing new", statistics.median(unchanged), bare)
+    return shown(f"{zones} new readings", statistics.median(new), bare)
+
+
+def shown(what: str, ours_s: float, bare_s: float) -> bool:
+    """Print one comparison; return whether it is within the goal."""
+    ratio = ours_s / bare_s
+    say(f"inspection, {what}: {ours_s:.2f} s, bare {bare_s:.2f} s, {ratio:.2f}x (goal {GOAL:g}x)")
+    return ratio <= GOAL
+
+
+def sweep(hosts: int, zones: int) -> float:
+    """Return how many seconds it took from inserting the orders until all their jobs had ended."""
+    until(lambda: not ReportEnvelope.objects.exists(), "an empty inbox")
+    Job.objects.all().delete()
+    began = time.perf_counter()
+    if insert_inspections() != hosts:
+        raise SystemExit("not every host was given its inspection")
+    until(lambda: Job.objects.filter(state="done").count() == hosts, "the end of the sweep")
+    took_s = time.perf_counter() - began
+    check_readings(zones)
+    return took_s
+
+
+def check_readings(zones: int) -> None:
+    """Every zone has a reading now, and the site knows whose it is."""
+    if Sighting.objects.count() != zones or Zone.objects.exclude(owner_hostid="").count() != zones:
+        raise SystemExit("readings are missing")
+
+
+def forget_readings() -> None:
+    """The next sweep finds nothing it knows: each reading is new."""
+    for model in (OwnershipInterval, Sighting, Reading):
+        model.objects.all().delete()
+
+
+def bare_tasks(root: Path, count: int) -> float:
+    """Return how many seconds it took to publish `count` no-op tasks and have them worked off."""
+    end = root / f"end-{uuid4()}"
+    queue = Queue("noop", Exchange(""), routing_key="noop")
+    began = time.perf_counter()
+    with current_app.producer_or_acquire() as producer:
+        for name, words in [*[("noop", ["x" * 900])] * count, ("noop_end", [str(end)])]:
+            current_app.send_task(name, words, queue=queue, producer=producer, retry=False, ignore_result=True)
+    until(end.exists, "the no-op worker")
+    return time.perf_counter() - began
+
+
+def bare_insert(zones: int) -> float:
+    """Return how many seconds a raw insert of as many readings takes, in one transaction; they are removed again."""
+    columns = [column.name for column in connection.introspection.get_table_description(connection.cursor(), TABLE)]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(columns)} FROM {TABLE} LIMIT {zones}")
+        rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT max(id) FROM {TABLE}")
+        last = cursor.fetchone()[0]
+    fresh = [{**row, "id": last + number, "nonce": uuid4().hex} for number, row in enumerate(rows, start=1)]
+    places = ", ".join(["%s"] * len(columns))
+    began = time.perf_counter()
+    with transaction.atomic(), connection.cursor() as cursor:
+        words = f"INSERT INTO {TABLE} ({', '.join(columns)}) VALUES ({places})"
+        cursor.executemany(words, [tuple(row.values()) for row in fresh])
+    took_s = time.perf_counter() - began
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {TABLE} WHERE id > %s", [last])
+    return took_s

@@ -1,0 +1,47 @@
+"""The sweep against its bare parts: `python benchmarks/inspection.py [zones a host]`.
+
+2 000 portable zones on 200 hosts, from the orders' insertion until the last reading is taken in (signer, broker, one
+agent, 2 000 regions read and verified, signed reports by HTTP, ingestion, verdicts), beside 200 no-op Celery tasks on
+the same broker and a raw bulk insert of 2 000 readings into the same table. Goal: at most 2x. Both sides take turns;
+medians are compared.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import django
+
+from benchmarks._inspection_fleet import built_fleet
+from benchmarks._stack import free_port, say, site
+
+HOSTS = 200
+
+
+def main() -> int:
+    """Print both sides; return 1 when the goal is missed."""
+    zones_a_host = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    zones = HOSTS * zones_a_host
+    with tempfile.TemporaryDirectory(prefix="kzfleet-bench-") as place, ExitStack() as running:
+        root = Path(place)
+        os.environ |= {"KZFLEET_VAR": str(root / "var"), "DJANGO_SETTINGS_MODULE": "kzfleet.settings"}
+        began = time.monotonic()
+        hosts = built_fleet(root / "fleet", hosts=HOSTS, zones_a_host=zones_a_host)
+        say(f"{zones} zones on {HOSTS} hosts made in {time.monotonic() - began:.0f} s")
+        port = free_port()
+        running.enter_context(site(root / "var", port))
+        django.setup()
+        from benchmarks import _inspection_sides as sides  # noqa: PLC0415 - needs the settings above
+
+        running.enter_context(sides.agent(root, hosts, port, zones))
+        running.enter_context(sides.noop_worker(root))
+        return 0 if sides.compared(root, HOSTS, zones) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
