@@ -32,7 +32,6 @@ def test_a_reason_is_kept_as_it_was_written_without_white_space_around():
         (GOOD + "\ud800", "reason_control"),
         *[(GOOD + chr(code), "reason_control") for code in [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]],
     ],
-    ids=repr,
 )
 def test_a_reason_nobody_can_decide_by_is_refused(text, code):
     with pytest.raises(InvalidInput) as refusal:
