@@ -134,9 +134,11 @@ def _refusal(response: httpx.Response) -> CliError:
     except ValueError:
         found = None
     problem = found if isinstance(found, dict) else {}
-    message = problem.get("title") or f"the site answered {response.status_code}"
     exit_code = UNREACHABLE if response.status_code >= 500 else REFUSED
-    error = CliError(str(message), str(problem.get("detail", "")), exit_code, problem.get("code", ""))
+    if "code" not in problem:
+        hint = "Check KZFLEET_URL: something else may answer there."
+        return CliError(f"the site answered {response.status_code}", hint, exit_code)
+    error = CliError(str(problem["title"]), str(problem.get("detail", "")), exit_code, str(problem["code"]))
     facts = problem.get("facts")
     error.facts = facts if isinstance(facts, dict) else {}
     return error

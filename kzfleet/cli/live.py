@@ -127,9 +127,9 @@ def job(site: Client, job_id: str, *, timeout_s: float | None = None, quiet: boo
         while True:
             found = lines.look(job_id, teller, patience)
             state = _say_job(found, state, teller)
-            teller.at(found["progress"])
             if not found["is_open"]:
                 return found
+            teller.at(found["progress"])
             patience.pause()
 
 

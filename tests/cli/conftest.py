@@ -112,7 +112,7 @@ def later() -> Iterator[Callable[..., None]]:
 
 
 @pytest.fixture
-def fleet_works(fleet: Fleet, later: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def fleet_works(fleet: Fleet, site: None, later: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """While a command waits, signer, agent and control work and 5 s pass; the list has an entry per wait."""
     waits: list[int] = []
 
