@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from apps.conflicts.models import EvidenceRow, EvidenceSheet
 from apps.jobs.models import Job
-from apps.jobs.workflow import OPEN, State
+from apps.jobs.workflow import ACTIVE, OPEN, State
 
 ANSWER_WITHIN: Final = timedelta(seconds=30)
 # A host that was silent before is asked all the same, and not waited for as long.
@@ -51,6 +51,11 @@ class Look(NamedTuple):
     job: Job | None
     is_late: bool
     now: datetime
+
+
+def has_ended(job: Job) -> bool:
+    """Return whether an order that was signed has ended: what only the signer did wakes nobody, it has no broker."""
+    return job.state not in ACTIVE and bool(job.payload_sha256)
 
 
 def is_over(job: Job) -> bool:

@@ -18,7 +18,7 @@ from apps.accounts.models import User
 from apps.base.nudge import nudge
 from apps.conflicts.errors import NotConfiguredThere
 from apps.conflicts.evidence import host_data_from_here, owners_agent, persons_word, write_samples
-from apps.conflicts.evidence.asking import ANSWER_WITHIN, Answer, Asking, Look
+from apps.conflicts.evidence.asking import ANSWER_WITHIN, Answer, Asking, Look, has_ended
 from apps.conflicts.models import Conflict, EvidenceRow, EvidenceSheet
 from apps.fleet.models import Host
 from apps.history.actors import Actor, part
@@ -121,8 +121,9 @@ def take_probes(taken: Sequence[TakenResult]) -> None:
 
 
 def job_moved(job: Job) -> None:
-    """Wake the reconciler: a question of a sheet has been answered, or will not be."""
-    nudge(COMPLETE)
+    """Wake the reconciler once a question of a sheet has been answered, or will not be."""
+    if has_ended(job):
+        nudge(COMPLETE)
 
 
 def _probe_job(sheet: EvidenceSheet) -> Job:

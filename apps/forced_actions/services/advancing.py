@@ -18,6 +18,7 @@ from apps.base.errors import DomainError
 from apps.base.ids import uuid7
 from apps.base.nudge import nudge
 from apps.conflicts.evidence import Change, Subject, differences, make_evidence_sheet
+from apps.conflicts.evidence.asking import has_ended
 from apps.conflicts.models import EvidenceRow, EvidenceSheet
 from apps.forced_actions.models import ForcedAction, Warrant
 from apps.forced_actions.selectors import job_of
@@ -84,8 +85,9 @@ def forced_actions_to_expire() -> list[UUID]:
 
 
 def job_moved(job: Job) -> None:
-    """Wake the reconciler: the order of a forced action has moved."""
-    nudge(ADVANCE)
+    """Wake the reconciler once the order of a forced action has ended."""
+    if has_ended(job):
+        nudge(ADVANCE)
 
 
 def sheet_completed(sheet: EvidenceSheet) -> None:

@@ -14,6 +14,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from apps.accounts.services import retire_role
+from apps.conflicts.services import gather_evidence
 from apps.fleet.selectors import deployment_uuid
 from apps.fleet.services import revoke_agent
 from apps.forced_actions import signer
@@ -281,3 +282,19 @@ def test_without_a_private_key_of_its_own_it_ends_with_one_sentence(
         path.chmod(mode)
     with override_settings(AUTHORITY_KEY_FILE=str(path)), pytest.raises(CommandError, match=words):
         call_command("sign", "--once")
+
+
+def test_the_signer_never_speaks_to_the_broker(
+    fleet: Any, issued: Any, olga: Any, monkeypatch: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    """It signs a forced order and a probe, and refuses a third; nobody is woken from here."""
+    sent: list[str] = []
+    monkeypatch.setattr("apps.base.nudge._send", sent.append)
+    gather_evidence(issued.conflict_id, actor=olga, window_s=5)
+    refused_job = inspect_now("83a0cc71", actor=olga)
+    Job.objects.filter(pk=refused_job.pk).update(args=["not", "an", "object"])
+    with django_capture_on_commit_callbacks(execute=True):
+        fleet.sign()
+    states = set(Job.objects.filter(signed_at__isnull=False).values_list("kind", flat=True))
+    assert {"force-takeover", "probe"} <= states
+    assert sent == []
