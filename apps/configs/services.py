@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max, OuterRef, Subquery
 
 from apps.configs.models import ExportedConfig
 from apps.history.actors import Actor, part
@@ -17,25 +18,40 @@ from kernelzone.orders import ConfigurationText
 from kernelzone.zonecfg import redact
 
 _CONTROL: Final[Actor] = part("control")
+_Place = tuple[UUID, int]
 
 
 def keep_configurations(taken: Sequence[TakenResult], now: datetime) -> None:
-    """Every configuration that differs from the last version of its placement is a new version; an event tells so."""
+    """Every configuration that differs from the last version of its placement is a new version; an event tells so.
+
+    Any text is kept, one that cannot be read as a command file too: it is what the host has.
+    """
     reported = {
         (one.host.pk, text.zone): text for one in taken if one.result is not None for text in one.result.configurations
     }
     if not reported:
         return
-    last = _last_versions({host for host, _ in reported})
-    for placement in _placements({host for host, _ in reported}):
+    hosts = sorted({host for host, _ in reported})
+    last = _last_versions(hosts)
+    kept: dict[_Place, ExportedConfig] = {}
+    for placement in Placement.objects.filter(host__in=hosts, gone_at=None).select_related("host").order_by("pk"):
         text = reported.get((placement.host_id, placement.name))
-        version, sha256 = last.get((placement.zone_id, placement.host_id), (0, ""))
-        if text is not None and text.sha256 != sha256:
-            _keep(placement, text, version + 1, now)
+        place = (placement.zone_id, placement.host_id)
+        version, sha256 = last.get(place, (0, ""))
+        # of a zone that one host configures under two names the first is kept
+        if text is not None and text.sha256 != sha256 and place not in kept:
+            kept[place] = _version(placement, text, version + 1, now)
+    ExportedConfig.objects.bulk_create(kept.values())
 
 
-def _keep(placement: Placement, text: ConfigurationText, version: int, now: datetime) -> None:
-    kept = ExportedConfig.objects.create(
+def _version(placement: Placement, text: ConfigurationText, version: int, now: datetime) -> ExportedConfig:
+    append(
+        "configuration.keep",
+        actor=_CONTROL,
+        subjects=[("zone", str(placement.zone_id)), ("host", placement.host.owner_hostid)],
+        data={"version": version, "sha256": text.sha256},
+    )
+    return ExportedConfig(
         zone_id=placement.zone_id,
         host_id=placement.host_id,
         version=version,
@@ -44,24 +60,13 @@ def _keep(placement: Placement, text: ConfigurationText, version: int, now: date
         sha256=text.sha256,
         taken_at=now,
     )
-    append(
-        "configuration.keep",
-        actor=_CONTROL,
-        subjects=[("zone", str(placement.zone_id)), ("host", placement.host.owner_hostid)],
-        data={"version": kept.version, "sha256": kept.sha256},
-    )
 
 
-def _placements(hosts: set[int]) -> QuerySet[Placement]:
-    return Placement.objects.filter(host__in=hosts, gone_at=None).select_related("host").order_by("pk")
-
-
-def _last_versions(hosts: set[int]) -> dict[tuple[object, int], tuple[int, str]]:
-    newest = ExportedConfig.objects.filter(host__in=hosts).values("zone", "host").annotate(newest=Max("version"))
-    wanted = {(row["zone"], row["host"]): row["newest"] for row in newest}
-    rows = ExportedConfig.objects.filter(host__in=hosts).only("zone_id", "host_id", "version", "sha256")
+def _last_versions(hosts: Iterable[int]) -> dict[_Place, tuple[int, str]]:
+    """Return version and digest of the last version of every placement of these hosts."""
+    same = ExportedConfig.objects.filter(zone=OuterRef("zone"), host=OuterRef("host")).order_by()
+    newest = same.values("zone").annotate(newest=Max("version")).values("newest")
+    rows = ExportedConfig.objects.filter(host__in=hosts, version=Subquery(newest))
     return {
-        (row.zone_id, row.host_id): (row.version, row.sha256)
-        for row in rows
-        if wanted.get((row.zone_id, row.host_id)) == row.version
+        (row.zone_id, row.host_id): (row.version, row.sha256) for row in rows.only("zone", "host", "version", "sha256")
     }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from django.conf import settings
+from django.db.models import F
 
 from apps.conflicts.models import Conflict
 from apps.conflicts.policy import (
@@ -19,9 +19,11 @@ from apps.conflicts.policy import (
     conflicts_of,
     truth_of,
 )
+from apps.fleet.selectors import is_silent
 from apps.history.actors import Actor, part
 from apps.history.services import append
 from apps.jobs.models import Job
+from apps.zones.bulk import rows_in
 from apps.zones.models import Placement, Sighting, Zone
 from apps.zones.selectors import facts_of
 from kernelzone.orders import KINDS, Effect
@@ -31,34 +33,44 @@ _FORCED_KINDS: Final = [kind.value for kind, rules in KINDS.items() if rules.eff
 
 
 def find_conflicts(zone_ids: Iterable[UUID], now: datetime) -> None:
-    """The open conflicts of these zones are those their newest readings prove; each change is an event."""
-    zones = list(Zone.objects.filter(pk__in=set(zone_ids)).order_by("pk"))
+    """The open conflicts of these zones are those their newest readings prove; each change is an event.
+
+    In the caller's transaction, inside `events_last`: the conflicts are locked here.
+    """
+    zones = list(rows_in(Zone.objects.order_by("pk"), "pk", sorted(zone_ids)))
     open_by_zone: dict[UUID, dict[str, Conflict]] = {zone.pk: {} for zone in zones}
-    for row in Conflict.objects.select_for_update().filter(zone__in=zones, resolved_at=None).order_by("pk"):
+    rows = Conflict.objects.select_for_update(no_key=True, of=("self",)).filter(resolved_at=None).order_by("pk")
+    for row in rows_in(rows, "zone", open_by_zone):
         open_by_zone[row.zone_id][row.kind] = row
     kept: list[Conflict] = []
-    for seen in _zones_seen(zones, now):
-        kept += _compare(seen, conflicts_of(seen), open_by_zone[seen.zone], now)
+    new: list[Conflict] = []
+    for seen in _zones_seen(zones, open_by_zone, now):
+        begun, seen_again = _compare(seen, conflicts_of(seen), open_by_zone[seen.zone], now)
+        new += begun
+        kept += seen_again
+    Conflict.objects.bulk_create(new)
     Conflict.objects.bulk_update(kept, ["last_seen_at", "host", "reading", "facts"], batch_size=200)
 
 
-def _compare(seen: ZoneSeen, found: list[Found], known: dict[str, Conflict], now: datetime) -> list[Conflict]:
-    """Open and close what differs; return the conflicts that were seen again, brought up to date."""
-    kept = []
+def _compare(
+    seen: ZoneSeen, found: list[Found], known: dict[str, Conflict], now: datetime
+) -> tuple[list[Conflict], list[Conflict]]:
+    """Close what is not found any more; return what is new, and what was seen again, brought up to date."""
+    new, kept = [], []
     for one in found:
         row = known.pop(one.kind, None)
         if row is None:
-            _open(seen, one, now)
+            new.append(_open(seen, one, now))
         else:
             row.last_seen_at, row.host_id, row.reading_id, row.facts = now, one.host, one.reading, one.facts
             kept.append(row)
     for row in known.values():
         _resolve(row, seen, now)
-    return kept
+    return new, kept
 
 
-def _open(seen: ZoneSeen, found: Found, now: datetime) -> None:
-    conflict = Conflict.objects.create(
+def _open(seen: ZoneSeen, found: Found, now: datetime) -> Conflict:
+    conflict = Conflict(
         kind=found.kind,
         zone_id=seen.zone,
         severity=SEVERITY[found.kind],
@@ -69,6 +81,7 @@ def _open(seen: ZoneSeen, found: Found, now: datetime) -> None:
         last_seen_at=now,
     )
     append("conflict.open", actor=_CONTROL, subjects=_subjects(conflict), data={"kind": found.kind, **found.facts})
+    return conflict
 
 
 def _resolve(conflict: Conflict, seen: ZoneSeen, now: datetime) -> None:
@@ -90,46 +103,69 @@ def _subjects(conflict: Conflict) -> list[tuple[str, str]]:
     return [("conflict", str(conflict.pk)), ("zone", str(conflict.zone_id))]
 
 
-def _zones_seen(zones: list[Zone], now: datetime) -> Iterable[ZoneSeen]:
-    placements = _placements(zones, now)
+def _zones_seen(zones: list[Zone], open_by_zone: dict[UUID, dict[str, Conflict]], now: datetime) -> Iterable[ZoneSeen]:
+    placements = _placements(zones)
     sightings = _sightings(zones)
-    warranted = _warranted(sightings)
+    orders = _forced_orders(sightings)
     for zone in zones:
-        yield ZoneSeen(zone.pk, tuple(placements.get(zone.pk, ())), tuple(sightings.get(zone.pk, ())), warranted)
-
-
-def _placements(zones: list[Zone], now: datetime) -> dict[UUID, list[PlacementSeen]]:
-    silent_since = now - timedelta(seconds=settings.HOST_SILENT_AFTER_S)
-    found: dict[UUID, list[PlacementSeen]] = {}
-    for row in Placement.objects.filter(zone__in=zones, gone_at=None).select_related("host").order_by("pk"):
-        heard_at = row.host.last_heard_at
-        seen = PlacementSeen(
-            row.host_id,
-            row.host.owner_hostid,
-            row.state,
-            tuple(row.auxiliary),
-            row.state_since,
-            row.last_seen_at,
-            is_silent=heard_at is None or heard_at < silent_since,
+        here = placements.get(zone.pk, [])
+        held = open_by_zone[zone.pk].get(Conflict.Kind.HELD_ELSEWHERE)
+        yield ZoneSeen(
+            zone=zone.pk,
+            placements=tuple(_placement_seen(row, now) for row in here),
+            sightings=tuple(sightings.get(zone.pk, ())),
+            warranted=frozenset(order.payload_sha256 for order in orders if _is_for(order, zone, here)),
+            claimants=frozenset(held.facts.get("claimants", ())) if held else frozenset(),
         )
-        found.setdefault(row.zone_id, []).append(seen)
+
+
+def _placements(zones: list[Zone]) -> dict[UUID, list[Placement]]:
+    found: dict[UUID, list[Placement]] = {}
+    rows = Placement.objects.filter(gone_at=None).select_related("host").order_by("pk")
+    for row in rows_in(rows, "zone", (zone.pk for zone in zones)):
+        found.setdefault(row.zone_id, []).append(row)
     return found
 
 
+def _placement_seen(row: Placement, now: datetime) -> PlacementSeen:
+    return PlacementSeen(
+        host=row.host_id,
+        owner_hostid=row.host.owner_hostid,
+        state=row.state,
+        auxiliary=tuple(row.auxiliary),
+        state_since=row.state_since,
+        last_seen_at=row.last_seen_at,
+        is_silent=is_silent(row.host, now),
+    )
+
+
 def _sightings(zones: list[Zone]) -> dict[UUID, list[SightingSeen]]:
+    """Return what hosts say of the zones' boot storage; what was read before it became this zone's is left out."""
     found: dict[UUID, list[SightingSeen]] = {}
-    rows = Sighting.objects.filter(storage__zone__in=zones).select_related("reading", "host")
-    for row in rows.order_by("-confirmed_at", "pk"):
-        seen = SightingSeen(row.host_id, row.host.owner_hostid, row.reading_id, row.confirmed_at, facts_of(row.reading))
+    rows = Sighting.objects.filter(reading__zone=F("storage__zone")).select_related("reading", "host")
+    for row in rows_in(rows.order_by("-confirmed_at", "pk"), "storage__zone", (zone.pk for zone in zones)):
+        seen = SightingSeen(
+            host=row.host_id,
+            storage=row.storage_id,
+            owner_hostid=row.host.owner_hostid,
+            reading=row.reading_id,
+            confirmed_at=row.confirmed_at,
+            facts=facts_of(row.reading),
+        )
         found.setdefault(row.reading.zone_id, []).append(seen)
     return found
 
 
-def _warranted(sightings: dict[UUID, list[SightingSeen]]) -> frozenset[str]:
-    """Return those warrant digests in the host data read that belong to orders the signer has signed."""
+def _forced_orders(sightings: dict[UUID, list[SightingSeen]]) -> list[Job]:
+    """Return those signed orders of ours for forced actions that the host data read names as its warrant."""
     records = (one.facts.record for seen in sightings.values() for one in seen)
-    named: set[Any] = {record.warrant_sha256 for record in records if record is not None} - {None}
-    if not named:
-        return frozenset()
-    rows = Job.objects.filter(kind__in=_FORCED_KINDS, payload_sha256__in=named)
-    return frozenset(rows.values_list("payload_sha256", flat=True))
+    named = {record.warrant_sha256 for record in records if record is not None} - {None}
+    forced = Job.objects.filter(kind__in=_FORCED_KINDS).only("payload_sha256", "zone_uuid", "host_id", "zone_name")
+    return list(rows_in(forced, "payload_sha256", named))
+
+
+def _is_for(order: Job, zone: Zone, placements: list[Placement]) -> bool:
+    """Whether the order is about this zone: by uuid, or by its name on the host that was to act (unread, no uuid)."""
+    if order.zone_uuid is not None and order.zone_uuid == zone.zone_uuid:
+        return True
+    return any((row.host_id, row.name) == (order.host_id, order.zone_name) for row in placements)

@@ -29,6 +29,7 @@ SEVERITY: Final = {
 
 _ACTIVE: Final = frozenset({"ready", "running"})
 _IN_USE: Final = frozenset({"installed", "ready", "running"})
+_STAYS_PROVED: Final = frozenset({"ROLLBACK", "CLONE_SUSPECTED"})
 _TORN: Final = frozenset(
     {
         RegionStatus.CLAIM,
@@ -41,9 +42,10 @@ _TORN: Final = frozenset(
 
 
 class SightingSeen(NamedTuple):
-    """The newest reading one host has of one boot storage."""
+    """The newest reading one host has of one boot storage, and when it last said so."""
 
     host: int
+    storage: int
     owner_hostid: str
     reading: int
     confirmed_at: datetime
@@ -63,12 +65,17 @@ class PlacementSeen(NamedTuple):
 
 
 class ZoneSeen(NamedTuple):
-    """All the rules look at. `warranted`: payload digests of forced orders of ours that host data names."""
+    """All the rules look at.
+
+    `warranted`: payload digests of those forced orders of ours for this zone that host data names. `claimants`: owner
+    hostids that the open conflict `held-elsewhere` names: one that fell silent since has not stopped wanting the zone.
+    """
 
     zone: UUID
     placements: tuple[PlacementSeen, ...]
     sightings: tuple[SightingSeen, ...]
-    warranted: frozenset[str]
+    warranted: frozenset[str] = frozenset()
+    claimants: frozenset[str] = frozenset()
 
 
 class Found(NamedTuple):
@@ -122,7 +129,9 @@ def _held_elsewhere(zone: ZoneSeen) -> Found | None:
 
 def _wants(placement: PlacementSeen, record: RecordFacts, zone: ZoneSeen) -> bool:
     """Whether this host wants the zone: it could not have it, or the owner shows no sign of having it at all."""
-    if placement.owner_hostid == record.owner_hostid or placement.is_silent:
+    if placement.owner_hostid == record.owner_hostid:
+        return False
+    if placement.is_silent and placement.owner_hostid not in zone.claimants:
         return False
     if placement.state == "unavailable":
         return True
@@ -202,8 +211,26 @@ def _errors(facts: ReadingFacts) -> list[str]:
     return [facts.slot_errors[slot] for slot in sorted(facts.slot_errors)]
 
 
+def _is_out_of_date(one: SightingSeen, zone: ZoneSeen) -> bool:
+    """Whether somebody read other, whole host data there since: what was wrong then is repaired.
+
+    A key that does not fit stays wrong while the newer host data is under another key too; a rollback stays proved.
+    """
+    if one.facts.warning in _STAYS_PROVED:
+        return False
+    return any(
+        other.storage == one.storage
+        and other.facts.status is RegionStatus.CLEAN
+        and other.facts.warning is None
+        and other.confirmed_at > one.confirmed_at
+        and other.facts.raw_sha256 != one.facts.raw_sha256
+        and (not _is_key_wrong(one.facts) or one.facts.configured_key_id in other.facts.key_ids)
+        for other in zone.sightings
+    )
+
+
 def _first_block(zone: ZoneSeen, kind: Conflict.Kind, holds: Callable[[ReadingFacts], bool]) -> Found | None:
-    seen = next((one for one in zone.sightings if holds(one.facts)), None)
+    seen = next((one for one in zone.sightings if holds(one.facts) and not _is_out_of_date(one, zone)), None)
     if seen is None:
         return None
     facts = seen.facts

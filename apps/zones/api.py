@@ -89,7 +89,7 @@ class ZoneViewSet(mixins.ListModelMixin, GenericViewSet[Zone]):
         "readings": "zones.view",
         "verbs": "zones.run",
     }
-    ordering = ("name", "pk")
+    ordering: tuple[str, ...] = ("name", "pk")
 
     def get_queryset(self) -> QuerySet[Zone]:
         """Return what the caller may see."""
@@ -120,8 +120,9 @@ class ZoneViewSet(mixins.ListModelMixin, GenericViewSet[Zone]):
     def readings(self, request: Request, pk: str) -> Response:
         """Return a page of the zone's readings, newest first."""
         parameters(request)
-        self.ordering = ("-recorded_at", "-pk")  # type: ignore[assignment]
-        page = self.paginate_queryset(readings_of(self._zone(pk))) or []
+        self.ordering = ("-recorded_at", "-pk")
+        rows: Any = readings_of(self._zone(pk))
+        page: list[Any] = self.paginate_queryset(rows) or []
         return self.get_paginated_response([reading_out(row) for row in page])
 
     @action(detail=True, methods=["post"])
