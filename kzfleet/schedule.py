@@ -14,6 +14,7 @@ WAKE_UPS: dict[str, tuple[float, str]] = {
     "apps.jobs.ingest_reports": (1, "KZFLEET_INGEST_REPORTS"),
     "apps.jobs.expire_jobs": (15, "KZFLEET_EXPIRE_JOBS"),
     "apps.jobs.sweep_inspections": (5, "KZFLEET_SWEEP_INSPECTIONS"),
+    "apps.zones.note_silent_hosts": (5, "KZFLEET_NOTE_SILENT_HOSTS"),
     "apps.conflicts.complete_evidence_sheets": (2, "KZFLEET_COMPLETE_EVIDENCE_SHEETS"),
     "apps.forced_actions.advance_forced_actions": (2, "KZFLEET_ADVANCE_FORCED_ACTIONS"),
     "apps.forced_actions.expire_forced_actions": (15, "KZFLEET_EXPIRE_FORCED_ACTIONS"),

@@ -149,3 +149,13 @@ class OwnershipInterval(models.Model):
                 fields=["zone"], condition=models.Q(until__isnull=True), name="interval_one_present"
             )
         ]
+
+
+class SilentHost(models.Model):
+    """A host that was silent when its zones were last looked at for conflicts: silence begins without a report."""
+
+    host = models.OneToOneField(Host, on_delete=models.PROTECT, related_name="+")
+    noted_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.host)

@@ -137,4 +137,17 @@ class Migration(migrations.Migration):
             model_name='ownershipinterval',
             constraint=models.UniqueConstraint(condition=models.Q(('until__isnull', True)), fields=('zone',), name='interval_one_present'),
         ),
+        migrations.CreateModel(
+            name="SilentHost",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("noted_at", models.DateTimeField()),
+                (
+                    "host",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="fleet.host"
+                    ),
+                ),
+            ],
+        ),
     ]
