@@ -54,7 +54,8 @@ class Host(models.Model):
     """A machine with a global zone, named by its owner hostid and never by its hostname.
 
     `last_heard_at`: when its agent last spoke for it (the site's clock); silence proves nothing. `state_sha256`: the
-    digest of the state it last reported, "" while none is known. `labels`: text to text.
+    digest of its whole state as last taken in at `state_taken_at`, "" while none is known, or something happened
+    since. `labels`: text to text.
     """
 
     owner_hostid = models.CharField(max_length=8, unique=True)
@@ -68,6 +69,7 @@ class Host(models.Model):
     release = models.CharField(max_length=32, blank=True)
     boot_id = models.CharField(max_length=64, blank=True)
     state_sha256 = models.CharField(max_length=64, blank=True)
+    state_taken_at = models.DateTimeField(null=True)
     maintenance_since = models.DateTimeField(null=True)
     first_seen_at = models.DateTimeField(auto_now_add=True)
     last_heard_at = models.DateTimeField(null=True)

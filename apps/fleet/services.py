@@ -25,15 +25,7 @@ from kernelzone.words import WordError, host_id
 
 # a sighting of a known identity is written at most so often: it says nothing new
 IDENTITY_SEEN_EVERY: Final = timedelta(hours=1)
-_SAID_BY_HOST: Final = (
-    "hostname",
-    "boot_environment",
-    "boot_environment_uuid",
-    "release",
-    "boot_id",
-    "inspected_at",
-    "last_heard_at",
-)
+_SAID_BY_HOST: Final = ("hostname", "boot_environment", "boot_environment_uuid", "release", "boot_id")
 
 
 class HostName(NamedTuple):
@@ -117,15 +109,29 @@ def retire_host(owner_hostid: str, *, actor: User) -> Host:
 def record_host_facts(seen: Sequence[tuple[Host, HostFacts]], *, now: datetime) -> None:
     """The hosts and their identities are as `seen` says, the last word on each counting. The caller's transaction."""
     newest = {host.pk: (host, facts) for host, facts in seen}
-    for host, facts in newest.values():
-        _copy_facts(host, facts, now)
-    Host.objects.bulk_update([host for host, _ in newest.values()], _SAID_BY_HOST)
+    changed = [host for host, facts in newest.values() if _copy_facts(host, facts)]
+    Host.objects.bulk_update(changed, _SAID_BY_HOST, batch_size=200)
+    Host.objects.filter(pk__in=list(newest)).update(inspected_at=now, last_heard_at=now)
     _record_identities(list(newest.values()), now)
 
 
-def note_heard(hosts: Iterable[Host], *, now: datetime) -> None:
-    """Their agent spoke for these hosts just now."""
-    Host.objects.filter(pk__in=[host.pk for host in hosts]).update(last_heard_at=now)
+def record_states(digests: dict[Host, str], *, now: datetime) -> None:
+    """The whole states of these hosts, of these digests, are taken in. In the caller's transaction."""
+    changed = [host for host, digest in digests.items() if host.state_sha256 != digest]
+    for host in changed:
+        host.state_sha256 = digests[host]
+    Host.objects.bulk_update(changed, ["state_sha256"], batch_size=200)
+    Host.objects.filter(pk__in=[host.pk for host in digests]).update(state_taken_at=now)
+
+
+def forget_states(hosts: Iterable[Host]) -> None:
+    """Something happened on these hosts: the next state that their agent tells of is news, whatever it is."""
+    Host.objects.filter(pk__in=[host.pk for host in hosts]).update(state_sha256="")
+
+
+def confirm_states(hosts: Iterable[Host], *, now: datetime) -> None:
+    """These hosts were inspected, and are as they were."""
+    Host.objects.filter(pk__in=[host.pk for host in hosts]).update(inspected_at=now, last_heard_at=now)
 
 
 def _clean_key(key_hex: str) -> str:
@@ -171,9 +177,10 @@ def _assign(agent: Agent, named: HostName, actor: Actor) -> Host:
 
 
 def _save_assigned(host: Host, changes: dict[str, Any], actor: Actor) -> None:
-    for name, value in changes.items():
+    # what another agent had told of it is no longer what it is compared with
+    for name, value in (changes | {"state_sha256": ""}).items():
         setattr(host, name, value)
-    host.save(update_fields=list(changes))
+    host.save(update_fields=[*changes, "state_sha256"])
     subjects = [("host", host.owner_hostid), ("agent", str(host.agent_id))]
     data = {"hostname": host.hostname, "site": host.site, "rack": host.rack}
     append("host.assign", actor=actor, subjects=subjects, data=data)
@@ -185,13 +192,12 @@ def _set_maintenance(host: Host, since: datetime | None, event: str, actor: User
     append(event, actor=person(actor), subjects=[("host", host.owner_hostid)], data={})
 
 
-def _copy_facts(host: Host, facts: HostFacts, now: datetime) -> None:
-    host.hostname = facts.hostname
-    host.boot_environment = facts.boot_environment
-    host.boot_environment_uuid = facts.boot_environment_uuid
-    host.release = facts.release
-    host.boot_id = facts.boot_id
-    host.inspected_at = host.last_heard_at = now
+def _copy_facts(host: Host, facts: HostFacts) -> bool:
+    """Return whether the row, which is as `facts` say now, was not before."""
+    before = [getattr(host, name) for name in _SAID_BY_HOST]
+    for name in _SAID_BY_HOST:
+        setattr(host, name, getattr(facts, name))
+    return before != [getattr(host, name) for name in _SAID_BY_HOST]
 
 
 def _record_identities(seen: list[tuple[Host, HostFacts]], now: datetime) -> None:

@@ -54,6 +54,7 @@ class Migration(migrations.Migration):
                 ('release', models.CharField(blank=True, max_length=32)),
                 ('boot_id', models.CharField(blank=True, max_length=64)),
                 ('state_sha256', models.CharField(blank=True, max_length=64)),
+                ('state_taken_at', models.DateTimeField(null=True)),
                 ('maintenance_since', models.DateTimeField(null=True)),
                 ('first_seen_at', models.DateTimeField(auto_now_add=True)),
                 ('last_heard_at', models.DateTimeField(null=True)),

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
+
+from django.utils import timezone
 
 from apps.fleet.models import Agent, Host
 from apps.fleet.selectors import deployment_uuid, hosts_by_owner_hostid
 from apps.jobs.models import Job, ReportEnvelope
 from apps.jobs.services.moving import is_routine
 from apps.jobs.workflow import State
+from kernelzone import strict
+from kernelzone.host_state import state_digest_of_json
 from kernelzone.orders import (
     FINAL_REPORT_STATES,
     InspectResult,
@@ -34,6 +39,9 @@ class ReportRefused(Exception):
         self.message = message
 
 
+# what was known may mean something else since another host spoke; so a state is never skipped for longer
+TAKE_ANYWAY: Final = timedelta(minutes=5)
+
 REFUSALS: Final = {
     "RESULT_FIELD": "its fields are not those of a report, or its result not that of the order's kind",
     "RESULT_AUDIENCE": "it is of another deployment, agent, epoch or number than its envelope",
@@ -47,7 +55,11 @@ REFUSALS: Final = {
 
 @dataclass(slots=True)
 class Item:
-    """One row of the inbox and what is known of it. `refused` is None while nothing is wrong."""
+    """One row of the inbox and what is known of it. `refused` is None while nothing is wrong.
+
+    `state_sha256`: when the result is the whole state of the host, its digest. `is_known`: that state was taken in
+    before and of late; then `result` is not read.
+    """
 
     row: ReportEnvelope
     agent: Agent
@@ -56,6 +68,8 @@ class Item:
     host: Host | None = None
     result: Any = None
     refused: ReportRefused | None = None
+    state_sha256: str = ""
+    is_known: bool = False
 
     @property
     def said(self) -> Report:
@@ -83,8 +97,9 @@ def read_rows(rows: Sequence[ReportEnvelope], agents: dict[UUID, Agent]) -> list
         _run(item, lambda item: _read(item, deployment))
     jobs = _jobs(item.report.order for item in items if item.report and item.report.order)
     hosts = hosts_by_owner_hostid(str(item.report.owner_hostid) for item in items if item.report)
+    news: set[int] = set()
     for item in items:
-        _run(item, lambda item: _place(item, jobs, hosts))
+        _run(item, lambda item: _place(item, jobs, hosts, news))
     return items
 
 
@@ -112,24 +127,25 @@ def _jobs(order_ids: Iterable[UUID]) -> dict[UUID, Job]:
     return {job.pk: job for job in rows.defer("envelope", "final_report")}
 
 
-def _place(item: Item, jobs: dict[UUID, Job], hosts: dict[str, Host]) -> None:
+def _place(item: Item, jobs: dict[UUID, Job], hosts: dict[str, Host], news: set[int]) -> None:
+    """Find job, host and result. news: the hosts of which this batch tells something new, added to."""
     report = item.said
     if report.order is not None:
-        _place_answer(item, jobs.get(report.order))
+        _place_answer(item, jobs.get(report.order), news)
     elif report.owner_hostid is not None:
         item.host = hosts.get(report.owner_hostid)
         if item.host is None:
             raise ReportRefused("RESULT_HOST", REFUSALS["RESULT_HOST"])
         if item.host.agent_id != item.agent.pk:
             raise ReportRefused("RESULT_AGENT", REFUSALS["RESULT_AGENT"])
-        item.result = _result(item, Kind.INSPECT)
-        if item.result is None:
+        _read_result(item, Kind.INSPECT, news)
+        if item.result is None and not item.is_known:
             raise ReportRefused("RESULT_FIELD", "an unasked report without the state of its host")
     else:
         item.result = read_heartbeat(report.result)
 
 
-def _place_answer(item: Item, job: Job | None) -> None:
+def _place_answer(item: Item, job: Job | None, news: set[int]) -> None:
     if job is None:
         raise ReportRefused("RESULT_JOB", REFUSALS["RESULT_JOB"])
     if job.agent_id != item.agent.pk:
@@ -140,7 +156,32 @@ def _place_answer(item: Item, job: Job | None) -> None:
         raise ReportRefused("RESULT_STATE", REFUSALS["RESULT_STATE"])
     item.job, item.host = job, job.host
     if item.is_final:
-        item.result = _result(item, Kind(job.kind))
+        _read_result(item, Kind(job.kind), news)
+
+
+def _read_result(item: Item, kind: Kind, news: set[int]) -> None:
+    """Read the result, unless it is a state that is known: its digest is that of one that was read and taken in."""
+    if item.host is None or item.said.result is None:
+        return
+    if kind is Kind.INSPECT:
+        item.state_sha256 = _digest(item.said.result)
+        item.is_known = item.is_routine and item.host.pk not in news and _was_taken(item.host, item.state_sha256)
+    if not item.is_known:
+        news.add(item.host.pk)
+        item.result = _result(item, kind)
+
+
+def _digest(result: dict[str, Any]) -> str:
+    try:
+        return state_digest_of_json(result)
+    except (KeyError, TypeError, AttributeError, strict.StrictError):
+        return ""  # not of the form: reading it strictly says where
+
+
+def _was_taken(host: Host, digest: str) -> bool:
+    """Return whether this very state was taken in not long ago; now and then each one is, whatever it says."""
+    taken_at = host.state_taken_at
+    return digest == host.state_sha256 != "" and taken_at is not None and taken_at > timezone.now() - TAKE_ANYWAY
 
 
 def _result(item: Item, kind: Kind) -> Any:

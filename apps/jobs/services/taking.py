@@ -12,14 +12,14 @@ from django.db.models import Max
 from django.utils.module_loading import import_string
 
 from apps.fleet.models import Host
+from apps.fleet.services import confirm_states, forget_states, record_states
 from apps.history.actors import agent as agent_actor
 from apps.jobs.models import Job, JobLine
 from apps.jobs.results import TakenResult
 from apps.jobs.services.moving import move_job
 from apps.jobs.services.reading_reports import REFUSALS, Item, ReportRefused
 from apps.jobs.workflow import FINISHED_BY_REPORT, NEXT, Move, State
-from kernelzone.host_state import state_digest_of_json
-from kernelzone.orders import Heartbeat, InspectResult, Kind, ReportState
+from kernelzone.orders import Heartbeat, Kind, ReportState
 from kernelzone.words import shown
 
 # a running order that says nothing for so long is sent again, for its last report
@@ -35,9 +35,18 @@ def take_routine(items: Sequence[Item], now: datetime) -> None:
     """Heartbeats, states and the sweep's inspections are taken in with a number of queries that does not grow."""
     ended = _end_routine_jobs(items, now)
     _start_routine_jobs(items, now)
-    wanted = [item for item in items if item.result is not None and (item.job is None or item.job.pk in ended)]
+    wanted = [item for item in items if item.job is None or item.job.pk in ended]
     _note_heard(items, now)
-    give_results([item for item in wanted if not isinstance(item.result, Heartbeat)])
+    _confirm([item.host for item in wanted if item.is_known and item.host], now)
+    give_results([item for item in wanted if item.result is not None and not isinstance(item.result, Heartbeat)], now)
+
+
+def _confirm(hosts: Sequence[Host], now: datetime) -> None:
+    """These hosts are as they were: whoever keeps when something was last seen is told, and nobody else."""
+    if hosts:
+        confirm_states(hosts, now=now)
+        for path in settings.HOSTS_CONFIRMED:
+            import_string(path)(hosts, now)
 
 
 def take_answer(item: Item, now: datetime) -> None:
@@ -50,14 +59,15 @@ def take_answer(item: Item, now: datetime) -> None:
     _note_heard([item], now)
     _add_lines(job, item.said.lines, now)
     if item.is_final:
-        _finish(item, job)
+        _finish(item, job, now)
     else:
         _continue(item, job, now)
 
 
-def give_results(items: Sequence[Item]) -> None:
+def give_results(items: Sequence[Item], now: datetime) -> None:
     """The function that the settings name for each kind has the results of that kind, in one call."""
-    _keep_state_digests(items)
+    record_states({item.host: item.state_sha256 for item in items if item.host and item.state_sha256}, now=now)
+    forget_states({item.host for item in items if item.host and not item.state_sha256})
     by_kind: dict[str, list[TakenResult]] = {}
     for item in items:
         if item.host is not None:
@@ -69,7 +79,7 @@ def give_results(items: Sequence[Item]) -> None:
             import_string(path)(taken)
 
 
-def _finish(item: Item, job: Job) -> None:
+def _finish(item: Item, job: Job, now: datetime) -> None:
     """End the job as the report says; what it found is taken in first, so that it is there for who is told."""
     report = item.said
     move = FINISHED_BY_REPORT[report.state.value]
@@ -83,7 +93,7 @@ def _finish(item: Item, job: Job) -> None:
             return
         raise ReportRefused("RESULT_STATE", REFUSALS["RESULT_STATE"])
     if item.result is not None:
-        give_results([item])
+        give_results([item], now)
     move_job(job, move, actor=agent_actor(item.agent), code=_code(item), final_report=bytes(item.row.envelope))
 
 
@@ -140,18 +150,6 @@ def _note_heard(items: Sequence[Item], now: datetime) -> None:
     for item in items:
         if isinstance(item.result, Heartbeat):
             Host.objects.filter(agent=item.agent, owner_hostid__in=item.result.hosts).update(last_heard_at=now)
-
-
-def _keep_state_digests(items: Sequence[Item]) -> None:
-    """Of hosts whose whole state is taken in the digest is kept: a heartbeat that names it tells nothing new."""
-    newest = {item.host: item for item in items if item.host and isinstance(item.result, InspectResult)}
-    changed = []
-    for host, item in newest.items():
-        digest = state_digest_of_json(item.said.result or {})
-        if host.state_sha256 != digest:
-            host.state_sha256 = digest
-            changed.append(host)
-    Host.objects.bulk_update(changed, ["state_sha256"])
 
 
 def _code(item: Item) -> str:

@@ -11,12 +11,13 @@ from django.utils import timezone
 from signing_agent import SigningAgent, inspection, progress
 
 from apps.fleet.models import Host
-from apps.fleet.services import trust_agent
+from apps.fleet.services import HostName, revoke_agent, trust_agent
 from apps.history.models import Event, EventDocument
 from apps.jobs.models import Job, ReportEnvelope
 from apps.jobs.services import insert_job, taking
 from apps.jobs.services.ingesting import ingest_reports
 from apps.jobs.services.inspecting import insert_inspections
+from apps.jobs.services.reading_reports import TAKE_ANYWAY
 from apps.jobs.workflow import FINISHED_BY_REPORT
 from kernelzone import strict
 from kernelzone.orders import InspectResult
@@ -30,6 +31,11 @@ CALLS: list[tuple[str, object]] = []
 def keep_results(taken):
     """A hook of the settings: what it was given is looked at by the tests."""
     CALLS.append(("result", taken))
+
+
+def keep_confirmed(hosts, now):
+    """A hook of the settings."""
+    CALLS.append(("confirmed", sorted(host.owner_hostid for host in hosts)))
 
 
 def keep_moved(job):
@@ -49,6 +55,7 @@ def hooks(settings):
     """The two hooks, for every kind used here."""
     CALLS.clear()
     settings.JOB_RESULT = {"inspect": f"{__name__}.keep_results", "boot": f"{__name__}.keep_results"}
+    settings.HOSTS_CONFIRMED = [f"{__name__}.keep_confirmed"]
     settings.JOB_MOVED = {"zone": f"{__name__}.keep_moved"}
     return CALLS
 
@@ -324,3 +331,65 @@ def test_a_final_report_of_an_asked_for_inspection_is_an_event(take_in, signing_
     event = Event.objects.latest("seq")
     assert (event.type, event.actor_kind) == ("job.finish-done", "agent")
     assert event.record["data"] == {"kind": "inspect", "from": "sent", "to": "done", "code": "DONE"}
+
+
+def _state(agent, *zones, hostname="global2"):
+    return agent.report(owner_hostid="848611d4", result=inspection("848611d4", *zones, hostname=hostname))
+
+
+def _names():
+    return [name for name, _ in CALLS]
+
+
+def test_a_state_that_is_known_is_confirmed_and_not_taken_in_again(take_in, signing_agent, host):
+    take_in(_state(signing_agent))
+    take_in(_state(signing_agent))
+    assert CALLS[1:] == [("confirmed", ["848611d4"])]
+    host.refresh_from_db()
+    assert host.inspected_at == host.last_heard_at > host.state_taken_at
+
+
+def test_another_state_is_taken_in_and_so_is_the_first_when_it_comes_back(take_in, signing_agent, host):
+    for zones in (("kzone1",), ("kzone1", "kzone2"), ("kzone1",)):
+        take_in(_state(signing_agent, *zones))
+    assert _names() == ["result"] * 3
+
+
+def test_within_one_batch_a_state_that_comes_back_is_taken_in(take_in, signing_agent, host):
+    take_in(_state(signing_agent, "kzone1"))
+    take_in(_state(signing_agent, "kzone1", "kzone2"), _state(signing_agent, "kzone1"))
+    last = CALLS[-1][1][-1]
+    assert [placement.zone for placement in last.result.placements] == ["kzone1"]
+    assert _names() == ["result", "result"]
+
+
+def test_after_a_verb_the_state_from_before_it_is_news_again(take_in, signing_agent, make_job, host):
+    take_in(_state(signing_agent))
+    take_in(signing_agent.answer(make_job("running"), "done", result=_verb_result()))
+    take_in(_state(signing_agent))
+    assert [name for name in _names() if name != "moved"] == ["result"] * 3
+
+
+def test_a_known_state_is_taken_in_again_after_a_while(take_in, signing_agent, host):
+    take_in(_state(signing_agent))
+    Host.objects.update(state_taken_at=timezone.now() - TAKE_ANYWAY)
+    take_in(_state(signing_agent))
+    assert _names() == ["result", "result"]
+
+
+def test_an_inspection_somebody_asked_for_is_always_taken_in(take_in, signing_agent, host, olga):
+    take_in(_state(signing_agent))
+    with transaction.atomic():
+        job = insert_job(key="k", kind="inspect", host=host, subject_kind="host", requested_by=olga)
+    Job.objects.update(state="sent", envelope=b"{}")
+    take_in(signing_agent.answer(job, "done", result=inspection()))
+    assert _names() == ["result", "result"]
+
+
+def test_a_host_that_is_given_to_another_agent_begins_anew(take_in, signing_agent, host):
+    take_in(_state(signing_agent))
+    revoke_agent(signing_agent.uuid)
+    other = SigningAgent(signing_agent.deployment)
+    trust_agent(uuid=other.uuid, key_hex=other.key_hex, name="west", hosts=[HostName("848611d4")])
+    take_in(_state(other), agent=other)
+    assert _names() == ["result", "result"]
