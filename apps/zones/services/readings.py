@@ -27,7 +27,9 @@ _WHY: Final = {
 }
 # the first second of the year 10000
 _END_OF_TIME_S: Final = 253_402_300_800
+# (boot storage, host) and (host, facts), by primary key
 _Key = tuple[int, int]
+_Reading = tuple[int, dict[str, Any]]
 
 
 class Seen(NamedTuple):
@@ -93,7 +95,7 @@ def put_aside(one: Seen, code: str) -> None:
 
 
 def _sort_out(
-    written: Sequence[_Written], current: dict[_Key, Sighting], used: dict[str, Any], now: datetime
+    written: Sequence[_Written], current: dict[_Key, Sighting], used: dict[str, _Reading], now: datetime
 ) -> _Sorted:
     found = _Sorted([], {}, set())
     for one in written:
@@ -126,18 +128,20 @@ def _is_wrong(one: Seen) -> bool:
     return bool(code)
 
 
-def _nonces_used(written: Iterable[_Written], current: dict[_Key, Sighting]) -> dict[str, Any]:
-    """Return nonce to facts of the rows that have one of these nonces; what only confirms is not asked about."""
+def _nonces_used(written: Iterable[_Written], current: dict[_Key, Sighting]) -> dict[str, _Reading]:
+    """Return what was read under these nonces before, by nonce; what only confirms is not asked about."""
     news = (one.seen.facts.nonce for one in written if _is_news(one, _present(one, current)))
-    return {row.nonce: row.facts for row in rows_in(Reading.objects.only("nonce", "facts"), "nonce", news)}
+    rows = rows_in(Reading.objects.only("nonce", "host_id", "facts"), "nonce", news)
+    return {row.nonce: (row.host_id, row.facts) for row in rows}
 
 
-def _is_free(one: _Written, used: dict[str, Any]) -> bool:
+def _is_free(one: _Written, used: dict[str, _Reading]) -> bool:
     """Whether the nonce is this reading's own. Said again word for word is no fault; another reading's is."""
-    before = used.setdefault(one.seen.facts.nonce, one.facts)
-    if before is not one.facts and before != one.facts:
+    mine = (one.seen.taken.host.pk, one.facts)
+    before = used.setdefault(one.seen.facts.nonce, mine)
+    if before != mine:
         put_aside(one.seen, "NONCE_REPEATED")
-    return before is one.facts
+    return before is mine
 
 
 def _current_sightings(seen: Sequence[Seen], storages: dict[str, BootStorage]) -> dict[_Key, Sighting]:
