@@ -24,6 +24,8 @@ from kernelzone.hostdata.errors import HostDataError
 from kernelzone.hostdata.journal import ClaimJournal
 
 _SLOT_LETTER: Final = ("a", "b")
+# UNKNOWN and LOST_WRITE stay open for the recovery: half of the claim may be on the device, or get there late.
+_ENDED: Final = frozenset({Outcome.CHANGED, Outcome.EXPIRED, Outcome.NOT_APPLIED, Outcome.LOST})
 
 
 def always() -> bool:
@@ -36,7 +38,7 @@ def perform_claim(
 ) -> Outcome:
     """Return how the claim of `intent` on `device` ended. The caller holds the zone's lock."""
     outcome = perform_all(claim(intent, still_valid=still_valid), device, journal)
-    if outcome not in (Outcome.CLAIMED, Outcome.UNKNOWN):  # an unknown one stays open for the recovery
+    if outcome in _ENDED:
         journal.closed(outcome)
     return outcome
 

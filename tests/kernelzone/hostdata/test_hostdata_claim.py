@@ -12,11 +12,13 @@ from kernelzone.hostdata import (
     FileJournal,
     HostDataError,
     HostDataState,
+    Intent,
     change_host_data,
     decode_slot,
     initialise_host_data,
     raw_digest,
     read_region,
+    recover_host_data,
     watch_host_data,
     zone_lock,
 )
@@ -271,11 +273,22 @@ def test_a_lost_write_is_found_by_the_next_reading(change, journal):
     """F12."""
     outcome = change(LosesWrite(OLD, lost=0))
     assert (outcome.outcome, outcome.code) == ("LOST_WRITE", "HD_LOST_WRITE")
-    assert journal.entries == ["intent", "closed LOST_WRITE"]
+    assert journal.entries == ["intent"]
+
+
+def test_a_lost_write_of_slot_b_is_taken_back_by_the_recovery(change, journal, tmp_path):
+    """F12: the half that was kept must not leave the zone to a person."""
     device = LosesWrite(OLD, lost=1)
-    assert change(device).code == "HD_LOST_WRITE"
+    lost = change(device)
+    assert lost.code == "HD_LOST_WRITE"
     assert after(device)[:2] == ("CLAIM", 41)
-    assert "committed" not in journal.entries
+    assert journal.entries == ["intent"]  # stays open for the recovery
+
+    intent = Intent(OLD, lost.images)
+    ended = recover_host_data(device, intent, journal=journal, lock_path=tmp_path / "lock", order_still_valid=True)
+
+    assert (ended, device.read_slots()) == ("NOT_APPLIED", OLD)
+    assert journal.entries == ["intent", "closed NOT_APPLIED"]
 
 
 def test_a_misdirected_write_is_an_invalid_slot_and_no_success(change):
