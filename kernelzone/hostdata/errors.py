@@ -20,6 +20,7 @@ CODES: Final = {
     "HD_LOST_WRITE": "the device confirmed a write that it did not keep",
     "HD_IO": "the device could not be read or written",
     "HD_BUSY": "another action of this host holds the zone's lock",
+    "HD_JOURNAL": "the journal of a claim is damaged",
     "HD_NOT_CLEAN": "the host data is not in the state this change needs",
     "HD_NOT_BLANK": "the region is not empty",
     "ROLLBACK": "the host data is older than what was seen before",

@@ -54,14 +54,20 @@ class FileJournal:
         self._replace({"state": "closed", "outcome": str(outcome)})
 
     def open_intent(self) -> Intent | None:
-        """Return the intent that was neither committed nor closed, if there is one."""
+        """Return the intent that was neither committed nor closed, if there is one.
+
+        Raises: HostDataError HD_JOURNAL when the file is damaged.
+        """
         try:
             entry = json.loads(self.path.read_text(encoding="ascii"))
+            if entry["state"] != "intent":
+                return None
+            old_a, old_b, new_a, new_b = (base64.b64decode(image, validate=True) for image in entry["images"])
         except FileNotFoundError:
             return None
-        if entry["state"] != "intent":
-            return None
-        old_a, old_b, new_a, new_b = (base64.b64decode(image) for image in entry["images"])
+        except (ValueError, KeyError, TypeError) as error:
+            text = f"{self.path.name}, the journal of a claim, is damaged; look at host data, then remove the file"
+            raise HostDataError("HD_JOURNAL", text) from error
         return Intent((old_a, old_b), (new_a, new_b))
 
     def _replace(self, entry: dict[str, object]) -> None:

@@ -141,3 +141,21 @@ def test_rot_in_either_slot_never_changes_the_truth():
             rotten[slot] = OLD[slot][:offset] + bytes((OLD[slot][offset] ^ 16,)) + OLD[slot][offset + 1 :]
             region = read_region(*rotten, **OF_ZONE)
             assert region[:3] == (("SINGLE_B", "SINGLE_A")[slot], 41, TRUTH.record)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{",
+        '{"state": "intent"}',
+        '{"state": "intent", "images": ["*", "", "", ""]}',
+        '{"state": "intent", "images": [1]}',
+    ],
+)
+def test_a_damaged_journal_of_a_claim_is_named_and_not_taken_for_an_empty_one(tmp_path, content):
+    (tmp_path / "journal").write_text(content)
+    with pytest.raises(HostDataError, match="journal") as refused:
+        FileJournal(tmp_path / "journal").open_intent()
+    assert refused.value.code == "HD_JOURNAL"
