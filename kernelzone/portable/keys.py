@@ -45,7 +45,7 @@ def settle_key(host: Host, placement: Placement) -> None:
     looks = reading.look(host, placement, key)
     if looks and all(one.region and one.region.record for one in looks):
         placement.promote_key()
-    elif all(one.region and one.region.slot_errors == ("HD_KEYID", "HD_KEYID") for one in looks):
+    elif looks and all(one.region and one.region.slot_errors == ("HD_KEYID", "HD_KEYID") for one in looks):
         placement.drop_staged_key()
 
 

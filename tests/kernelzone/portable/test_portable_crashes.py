@@ -10,7 +10,7 @@ import pytest
 from portable_lab import Lab, must
 
 from kernelzone.crashpoints import CRASHPOINTS, VARIABLE
-from kernelzone.portable import verbs
+from kernelzone.portable import changes, configuring, verbs
 
 pytestmark = pytest.mark.processes
 
@@ -72,12 +72,32 @@ def test_the_next_verb_itself_puts_the_new_key_in_place(lab: Lab) -> None:
     must(verbs.attach(lab.global1, "kzone1"))
 
 
-def test_a_claim_torn_in_slot_b_long_ago_is_left_to_a_person(lab: Lab) -> None:
+def test_a_staged_key_is_kept_while_there_is_no_boot_storage_to_try_it_on(lab: Lab) -> None:
+    """Host data may be sealed under it, and nobody else has it."""
+    lab.installed()
+    placement = lab.global1.placement("kzone1")
+    placement.stage_key(bytes(range(16)))
+    must(configuring.configure(lab.global1, "kzone1", "select device id=0; clear bootpri; end"))
+    assert not placement.boot_devices()
+
+    verbs.recover(lab.global1)
+
+    assert placement.staged_key() == bytes(range(16))
+
+
+def test_what_works_on_a_zone_does_not_show_its_key(lab: Lab) -> None:
+    placement = lab.global1.placement("kzone1")
+    shown = repr(changes.Writer(lab.global1, placement, b"sixteen bytes !!", lab.global1.agent))
+    assert shown == "Writer(global1, kzone1)"
+
+
+@pytest.mark.parametrize("written_at", [1, 2**33], ids=["long ago", "in the future, by a clock that was set back"])
+def test_a_claim_torn_in_slot_b_at_another_time_is_left_to_a_person(lab: Lab, written_at: int) -> None:
     lab.installed()
     killed_at("claim.inside-slot-b", lab, "-z", "kzone1", "attach", "-x", "force-takeover")
     before = lab.slots()
     for journal in lab.global1.placement("kzone1").directory.glob("claim-*.json"):
-        os.utime(journal, (1, 1))
+        os.utime(journal, (written_at, written_at))
 
     verbs.recover(lab.global1)
 
