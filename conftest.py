@@ -13,7 +13,8 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     if isinstance(val, bytes):
         return f"{len(val)}-bytes"
     if isinstance(val, str):
-        return val if len(val) <= NAME_MAX else f"{val[:NAME_MAX]}...{len(val)}"
+        name = val[:NAME_MAX].encode("unicode_escape").decode("ascii")
+        return name if len(val) <= NAME_MAX else f"{name}...{len(val)}"
     if re.search(r" at 0x[0-9a-f]+", repr(val)):
         return getattr(val, "__name__", type(val).__name__)
     return None
