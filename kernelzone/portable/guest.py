@@ -4,7 +4,8 @@
 
 It lives on when the command that started it ends. SIGTERM ends it after the block it is writing; SIGUSR1 suspends
 it: its memory is sealed under the zone key into the suspend image, then it ends. A guest that is resumed reads its
-memory from standard input. It ends by itself when its storage is gone.
+memory from standard input. It ends by itself when its storage is gone, and before its first write when the command
+that started it died without the word: nobody would know of it, and the next boot would start a second one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from kernelzone.portable import blocks
 from kernelzone.portable.blocks import Block
 
 SUSPENDED_EXIT: Final = 3
+# The first line of standard input; what follows is the memory of a guest that is resumed.
+GO: Final = b"go\n"
 # SIGINT and SIGHUP are for the terminal of the command that booted the zone: blocked, and never asked for.
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGUSR1)
 _NOT_FOR_US: Final = (signal.SIGINT, signal.SIGHUP)
@@ -102,8 +105,8 @@ def main(arguments: list[str] | None = None) -> int:
     signal.pthread_sigmask(
         signal.SIG_BLOCK, (*_SIGNALS, *_NOT_FOR_US)
     )  # they wait until a block is whole: `_told` asks for them
-    memory = _given_memory()
     try:
+        memory = _given_memory()
         guest = Guest(options.storage, _identity(options))
         guest.start(memory)
         guest.write()
@@ -168,7 +171,11 @@ def memory_of(image: bytes) -> Memory:
 
 
 def _given_memory() -> Memory | None:
-    image = sys.stdin.buffer.read()
+    """Return what to resume from, once the one who started this has noted it. Raises: OSError without the word."""
+    given = sys.stdin.buffer.read()
+    if not given.startswith(GO):
+        raise OSError("not started: the command that booted the zone has died")
+    image = given.removeprefix(GO)
     return memory_of(image) if image else None
 
 

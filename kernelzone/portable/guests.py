@@ -11,11 +11,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 from kernelzone.portable.errors import PortableError
+from kernelzone.portable.guest import GO
 
 START_S: Final = 10.0
 END_S: Final = 5.0
@@ -30,10 +32,14 @@ class GuestProcess(NamedTuple):
     started: int
 
 
-def start(arguments: list[str], *, memory: bytes, console: Path) -> GuestProcess:
+def start(
+    arguments: list[str], *, memory: bytes, console: Path, note: Callable[[GuestProcess], None]
+) -> GuestProcess:  # fmt: skip
     """Return the guest started with `arguments`, once it has written its first block.
 
-    memory: what it resumes from, empty for a fresh boot. Raises: PortableError GUEST when it does not come up.
+    memory: what it resumes from, empty for a fresh boot. note: gets the guest before it may write: should the
+    starter die first, the guest ends; should it die later, the guest is known. Raises: PortableError GUEST when it
+    does not come up; what `note` raises.
     """
     command = [sys.executable, "-E", "-s", "-m", "kernelzone.portable.guest", *arguments]
     with _console(console) as output:
@@ -47,13 +53,16 @@ def start(arguments: list[str], *, memory: bytes, console: Path) -> GuestProcess
             start_new_session=True,
             close_fds=True,
         )
-    if not _came_up(child, memory):
-        child.kill()
-        child.wait()
-        raise PortableError("GUEST", f"the zone did not start: see {console}")
-    started = _started(child.pid) or 0
+    guest = GuestProcess(child.pid, _started(child.pid) or 0)
+    try:
+        note(guest)
+        if not _came_up(child, memory):
+            raise PortableError("GUEST", f"the zone did not start: see {console}")
+    except BaseException:
+        _give_up(child)
+        raise
     child.returncode = 0  # it is meant to outlive this object, which would complain; `_reap` takes it away
-    return GuestProcess(child.pid, started)
+    return guest
 
 
 def is_alive(guest: GuestProcess | None) -> bool:
@@ -99,7 +108,7 @@ def _came_up(child: subprocess.Popen[bytes], memory: bytes) -> bool:
     assert child.stdin is not None
     assert child.stdout is not None
     try:
-        child.stdin.write(memory)
+        child.stdin.write(GO + memory)
         child.stdin.close()
         waiting = select.poll()  # not select.select: an agent of many hosts may have more than 1 024 files open
         waiting.register(child.stdout, select.POLLIN)
@@ -108,6 +117,16 @@ def _came_up(child: subprocess.Popen[bytes], memory: bytes) -> bool:
         return False
     finally:
         child.stdout.close()
+
+
+def _give_up(child: subprocess.Popen[bytes]) -> None:
+    """End a guest that is not wanted, and let go of what leads to it."""
+    child.kill()
+    child.wait()
+    for pipe in (child.stdin, child.stdout):
+        with suppress(BrokenPipeError):
+            if pipe is not None:
+                pipe.close()
 
 
 def _started(pid: int) -> int | None:

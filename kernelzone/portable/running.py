@@ -1,7 +1,7 @@
 """How a zone runs and stops: ready, boot (resumes a suspended zone), halt, shutdown, suspend.
 
-Order of a boot: the record says `running`, then the guest starts. Order of a halt: the guest is gone, then the record
-says `installed`. So host data never calls a zone idle while its guest writes.
+Order of a boot: the record says `running`, the guest is noted, then it writes. Order of a halt: the guest is gone,
+then the record says `installed`. So host data never calls a zone idle while its guest writes.
 """
 
 from __future__ import annotations
@@ -36,13 +36,11 @@ def boot(turn: Turn, *, fresh: bool) -> tuple[str, ...]:
     memory = b"" if fresh or not record.suspend_image_digest else _memory(turn, record)
     _change_state(turn, HostDataState.RUNNING)
     try:
-        guest = start_guest(turn, record.incarnation.hex(), memory)
-    except PortableError:
+        start_guest(turn, record.incarnation.hex(), memory, turn.state.zone_id or _free_zone_id(turn))
+    except (PortableError, OSError):
         _change_state(turn, HostDataState.INSTALLED)
         turn.save(ZoneState.INSTALLED)
         raise
-    zone_id = turn.state.zone_id or _free_zone_id(turn)
-    turn.save(ZoneState.RUNNING, guest=guest, zone_id=zone_id, incarnation=record.incarnation.hex())
     path = turn.placement.suspend_path()
     if path and record.suspend_image_digest:
         path.unlink(missing_ok=True)  # consumed, or given up by `boot -R`
@@ -90,9 +88,16 @@ def suspend(turn: Turn) -> tuple[str, ...]:
     return ()
 
 
-def start_guest(turn: Turn, incarnation: str, memory: bytes) -> GuestProcess:
-    """Return the zone's guest, started. Raises: PortableError GUEST."""
+def start_guest(turn: Turn, incarnation: str, memory: bytes, zone_id: int | None) -> None:
+    """Start the zone's guest; the zone is noted as running before the guest may write.
+
+    Raises: PortableError GUEST, OSError.
+    """
     host, placement = turn.host, turn.placement
+
+    def note(guest: GuestProcess) -> None:
+        turn.save(ZoneState.RUNNING, guest=guest, zone_id=zone_id, incarnation=incarnation)
+
     device = placement.boot_devices()[0]
     arguments = [
         f"--zone={placement.zone}",
@@ -104,7 +109,7 @@ def start_guest(turn: Turn, incarnation: str, memory: bytes) -> GuestProcess:
         f"--suspend={placement.suspend_path() or ''}",
         f"--interval={host.guest_interval_s}",
     ]
-    return guests.start(arguments, memory=memory, console=placement.console)
+    guests.start(arguments, memory=memory, console=placement.console, note=note)
 
 
 def _own_record(turn: Turn) -> Record:

@@ -127,8 +127,7 @@ def _restart_guest(host: Host, zone: str) -> bool:
     if stored.state is not ZoneState.RUNNING or guests.is_alive(stored.guest):
         return False
     own = Turn(host, placement, stored, host.agent)
-    guest = running.start_guest(own, str(stored.incarnation), b"")
-    own.save(ZoneState.RUNNING, guest=guest, zone_id=stored.zone_id)
+    running.start_guest(own, str(stored.incarnation), b"", stored.zone_id)
     return True
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from itertools import product
@@ -15,6 +18,7 @@ from portable_lab import Lab, must
 
 from kernelzone.facts import Outcome
 from kernelzone.portable import blocks, fsck, guests, verbs
+from kernelzone.portable.turn import Turn
 from kernelzone.states import NEXT, Verb, ZoneState
 
 pytestmark = pytest.mark.processes
@@ -43,6 +47,39 @@ def wait_for(true: Callable[[], object], seconds: float = 10.0) -> None:
 
 def wait_for_blocks(lab: Lab, number: int) -> None:
     wait_for(lambda: len(written(lab)) >= number)
+
+
+def test_a_guest_that_could_not_be_noted_never_writes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the next boot would start a second guest beside one that nobody knows of."""
+    lab.installed()
+    save, noted = Turn.save, []
+
+    def full_disk(turn: Turn, state: ZoneState, **changed: object) -> None:
+        if state is ZoneState.RUNNING:
+            noted.append(changed["guest"])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(turn, state, **changed)
+
+    monkeypatch.setattr(Turn, "save", full_disk)
+    outcome = verbs.boot(lab.global2, "kzone1")
+
+    assert (outcome.is_done, outcome.code) == (False, "IO")
+    assert len(noted) == 1
+    assert not guests.is_alive(noted[0])
+    assert written(lab) == []
+    assert lab.global2.read("kzone1")[0].record.state == "installed"
+
+
+def test_a_guest_whose_starter_died_before_it_was_noted_ends_without_writing(lab: Lab) -> None:
+    lab.installed()
+    words = ["--zone=kzone1", f"--storage={lab.storage_path()}", "--key-file=", "--suspend=", "--owner-hostid=848611d4"]
+    words += [f"--zone-uuid={lab.global2.placement_facts('kzone1').zone_uuid}", f"--incarnation={'00' * 16}"]
+    command = [sys.executable, "-m", "kernelzone.portable.guest", *words]
+    # the end of the starter closes the pipe: all that the guest sees of it
+    ended = subprocess.run(command, input=b"", capture_output=True, check=False, timeout=20)
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert b"has died" in ended.stderr
+    assert written(lab) == []
 
 
 def test_a_booted_zone_is_a_process_of_its_own_that_writes_one_sequence(lab: Lab) -> None:
