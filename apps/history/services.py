@@ -97,14 +97,15 @@ def _append(said: Sequence[_Said]) -> None:
     size, stored = lock_head()
     frontier = Frontier.from_bytes(size, stored)
     milliseconds = (timezone.now() - _EPOCH) // timedelta(milliseconds=1)
-    subjects = []
+    entries, subjects = [], []
     for number, (one, docs) in enumerate(zip(said, digests, strict=True), start=size + 1):
         body = _body(one, number, milliseconds, docs)
         one.event.seq, one.event.body, one.event.leaf_sha256 = number, body, leaf_hash(body)
         one.event.recorded_at = _EPOCH + timedelta(milliseconds=milliseconds)
         frontier = frontier.append(one.event.leaf_sha256)
+        entries.append((one.event, frontier.to_bytes()))
         subjects += [(number, kind, subject_id) for kind, subject_id in one.about]
-    insert([one.event for one in said], subjects, frontier.to_bytes())
+    insert(entries, subjects)
     for one in said:
         one.event._state.adding = False  # it is a row now, to the ORM too
 

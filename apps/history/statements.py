@@ -14,13 +14,14 @@ from django.db import connection
 from apps.history.models import Event, Head
 
 _LOCK_HEAD: Final = "SELECT size, frontier FROM history_head WHERE id = 1"
-_INSERT_EVENTS: Final = (
-    "INSERT INTO history_event (seq, recorded_at, type, actor_kind, actor_id, actor_name, body, leaf_sha256) VALUES "
+_INSERT_EVENT: Final = (
+    "INSERT INTO history_event (seq, recorded_at, type, actor_kind, actor_id, actor_name, body, leaf_sha256)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
 )
 _INSERT_SUBJECTS: Final = "INSERT INTO history_eventsubject (event_id, kind, subject_id) VALUES "
 _UPDATE_HEAD: Final = "UPDATE history_head SET size = %s, frontier = %s WHERE id = 1"
 # SQLite may take no more than 999 values in one statement
-_MOST_ROWS: Final = 120
+_MOST_ROWS: Final = 300
 
 
 def lock_head() -> tuple[int, bytes]:
@@ -37,15 +38,17 @@ def lock_head() -> tuple[int, bytes]:
     return row[0], bytes(row[1])
 
 
-def insert(events: Sequence[Event], subjects: Sequence[tuple[int, str, str]], frontier: bytes) -> None:
-    """Insert the events, their subjects (seq, kind, id), and move the head, whose lock the caller holds, to the last.
+def insert(entries: Sequence[tuple[Event, bytes]], subjects: Sequence[tuple[int, str, str]]) -> None:
+    """Insert each event, and move the head, whose lock the caller holds, to it with the frontier beside it.
+    subjects: (seq, kind, id) of all of them.
 
-    As few statements as there can be, however many events there are.
+    Event by event: the trigger of PostgreSQL lets in none but the one that follows the head.
     """
     with connection.cursor() as cursor:
-        _insert_rows(cursor, _INSERT_EVENTS, [_values(event) for event in events])
+        for event, frontier in entries:
+            cursor.execute(_INSERT_EVENT, _values(event))
+            cursor.execute(_UPDATE_HEAD, [event.seq, frontier])
         _insert_rows(cursor, _INSERT_SUBJECTS, subjects)
-        cursor.execute(_UPDATE_HEAD, [events[-1].seq, frontier])
 
 
 def _insert_rows(cursor: Any, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
