@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from kombu.entity import Exchange, Queue
 
+from apps.fleet.models import Host
 from apps.fleet.selectors import deployment_uuid
 from apps.fleet.services import HostName, trust_agent
 from apps.jobs.models import Job, ReportEnvelope
@@ -97,13 +98,14 @@ def sweep(hosts: int, zones: int) -> float:
 def check_readings(zones: int) -> None:
     """Every zone has a reading now, and the site knows whose it is."""
     if Sighting.objects.count() != zones or Zone.objects.exclude(owner_hostid="").count() != zones:
-        raise SystemExit("readings are missing")
+        raise SystemExit(f"readings are missing: {Sighting.objects.count()} sightings, {Zone.objects.count()} zones")
 
 
 def forget_readings() -> None:
     """The next sweep finds nothing it knows: each reading is new."""
     for model in (OwnershipInterval, Sighting, Reading):
         model.objects.all().delete()
+    Host.objects.update(state_sha256="")
 
 
 def bare_tasks(root: Path, count: int) -> float:
