@@ -22,8 +22,8 @@ from apps.jobs.workflow import FINISHED_BY_REPORT, NEXT, Move, State
 from kernelzone.orders import Heartbeat, Kind, ReportState
 from kernelzone.words import shown
 
-# a running order that says nothing for so long is sent again, for its last report
-QUIET_FOR: Final = timedelta(seconds=60)
+# a running order that says nothing for so long is sent again: for its last report, or for an agent that was killed
+QUIET_FOR: Final = timedelta(seconds=20)
 MAX_LINE: Final = 1024
 MAX_LINES_PER_JOB: Final = 10_000
 _WHAT_LENGTH: Final = 200
