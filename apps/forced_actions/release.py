@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 from uuid import UUID
 
@@ -10,9 +11,11 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.accounts.policy import Role
 from apps.accounts.selectors import permissions, role_granted_at
-from apps.conflicts.models import EvidenceSheet
+from apps.conflicts.evidence import digest_of_rows
+from apps.conflicts.models import EvidenceRow, EvidenceSheet
 from apps.fleet.models import Agent
 from apps.forced_actions.models import Approval, ForcedAction, Warrant
+from apps.forced_actions.recount import has_denial, is_request_told, is_told
 from apps.forced_actions.services.moves import locked, move, subjects_of
 from apps.forced_actions.services.names import SUBJECT
 from apps.forced_actions.warrants import NothingToBind, build_warrant, counted_approvals, readings_of_sheet
@@ -133,13 +136,21 @@ def _check_evidence(action: ForcedAction) -> None:
         raise Refused("STALE_READING", "the evidence is not complete")
     assert action.sheet is not None
     assert action.release_sheet is not None
-    if {action.sheet.facts_sha256, action.release_sheet.facts_sha256} != {action.evidence_sha256}:
+    digests = {digest for sheet in (action.sheet, action.release_sheet) for digest in _digests(sheet)}
+    if digests != {action.evidence_sha256}:
         raise Refused("CHANGED", "the evidence is not what was approved")
+    if action.release_sheet.rows.filter(word=EvidenceRow.Word.PROVES_ON).exists():
+        raise Refused("PROVED_ON", "a probe proves that the zone is in use")
     age = timezone.now() - min(
         (reading.recorded_at for reading in readings_of_sheet(action.release_sheet)), default=timezone.now()
     )
     if age.total_seconds() > action.max_reading_age_s:
         raise Refused("STALE_READING", "the newest reading is older than the policy allows")
+
+
+def _digests(sheet: EvidenceSheet) -> set[str]:
+    """Return the digest a sheet names, that of its facts, and that of the rows people were shown: one and the same."""
+    return {sheet.facts_sha256, hashlib.sha256(bytes(sheet.facts or b"")).hexdigest(), digest_of_rows(sheet)}
 
 
 def _check_people(action: ForcedAction) -> None:
@@ -150,10 +161,16 @@ def _check_people(action: ForcedAction) -> None:
     needed = max(1, action.approvals_needed, action.policy.approvals_needed)
     if len(persons) < needed:
         raise Refused("QUORUM", f"{len(persons)} of {needed} approvals still count")
+    if has_denial(action):
+        raise Refused("STATE", "somebody said no")
+    if not is_request_told(action):
+        raise Refused("FIELD", "the request is not the one the history tells of")
 
 
 def _still_counts(approval: Approval, action: ForcedAction) -> bool:
-    """Return whether the account is active, still of the same person, and was approver before the request was made."""
+    """Return whether the account is active, still of the same person, was approver before the request was made, and
+    the history tells of this very approval.
+    """
     account = approval.approver
     granted_at = role_granted_at(account, Role.APPROVER)
     return (
@@ -161,4 +178,5 @@ def _still_counts(approval: Approval, action: ForcedAction) -> bool:
         and account.person_id == approval.person_id
         and granted_at is not None
         and granted_at <= action.requested_at
+        and is_told(approval)
     )

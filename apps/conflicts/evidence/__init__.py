@@ -7,6 +7,7 @@ from apps.conflicts.evidence.difference import Change, differences, differences_
 from apps.conflicts.evidence.gathering import (
     Subject,
     complete_evidence_sheet,
+    digest_of_rows,
     gathering_sheets,
     job_moved,
     make_evidence_sheet,
@@ -19,6 +20,7 @@ __all__ = [
     "complete_evidence_sheet",
     "differences",
     "differences_from",
+    "digest_of_rows",
     "gathering_sheets",
     "job_moved",
     "make_evidence_sheet",

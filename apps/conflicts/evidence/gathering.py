@@ -191,6 +191,12 @@ def _facts(sheet: EvidenceSheet, rows: Sequence[EvidenceRow]) -> dict[str, Any]:
     }
 
 
+def digest_of_rows(sheet: EvidenceSheet) -> str:
+    """Return the digest (64 hex digits) of the facts that the sheet's rows state now: what people are shown."""
+    rows = list(sheet.rows.all())
+    return hashlib.sha256(strict.canonical(_facts(sheet, rows))).hexdigest()
+
+
 def _reading(rows: Sequence[EvidenceRow]) -> Reading | None:
     """Return the target's own fresh reading that the sheet rests on."""
     row = next(row for row in rows if row.probe == host_data_from_here.PROBE)

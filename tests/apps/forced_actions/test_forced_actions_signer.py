@@ -19,12 +19,15 @@ from apps.fleet.selectors import deployment_uuid
 from apps.fleet.services import revoke_agent
 from apps.forced_actions import signer
 from apps.forced_actions.models import Approval, ForcedAction
+from apps.forced_actions.warrants import build_warrant
+from apps.history.actors import person
 from apps.history.models import Event
+from apps.history.services import append
 from apps.jobs.models import Job, SignedBeacon
 from apps.jobs.services import cancel_job, inspect_now
 from apps.jobs.services.inserting import insert_job
 from apps.jobs.services.inspecting import insert_inspections
-from kernelzone import envelope
+from kernelzone import envelope, strict
 from kernelzone.orders import (
     BEACON_TYPE,
     MAX_BEACON_BYTES,
@@ -51,6 +54,14 @@ def order_of(job: Job, key: Ed25519PrivateKey) -> Any:
         bytes(job.envelope or b""), payload_type=ORDER_TYPE, keys=keys, max_payload_bytes=MAX_ORDER_BYTES
     )
     return read_order(found.payload)
+
+
+def build_warrant_of(action: ForcedAction) -> Any:
+    """Return the warrant as the rows have it now: whoever edits a row edits the order with it."""
+    action = ForcedAction.objects.get(pk=action.pk)
+    job = Job.objects.get(pk=action.job_id)
+    row = action.warrants.get()
+    return strict.write(build_warrant(action, warrant_id=row.pk, attempt=row.attempt, zone_name=job.zone_name))
 
 
 def refused(fleet: Any, action: ForcedAction) -> tuple[str, str, str]:
@@ -148,6 +159,42 @@ def test_a_warrant_that_is_not_what_the_rows_say_is_not_signed(
     job = Job.objects.get(pk=issued.job_id)
     Job.objects.filter(pk=job.pk).update(warrant={**job.warrant, **edit})
     assert refused(fleet, issued) == ("FIELD", "voided", "field")
+
+
+def test_an_approval_that_was_written_into_the_database_does_not_count(
+    fleet: Any, issued: Any, ada: Any, make_person: Any
+) -> None:
+    """A web process that lies in rows alone: the second yes has no event, or borrows another's."""
+    eve = make_person("eve", "approver")
+    eve.role_grants.update(granted_at=issued.requested_at - timedelta(days=1))
+    hers = Approval.objects.get(approver=ada)
+    hers.delete()
+    hers.pk, hers.approver, hers.person_id = None, eve, eve.person_id
+    hers.save(force_insert=True)
+    job, warrant = Job.objects.get(pk=issued.job_id), build_warrant_of(issued)
+    Job.objects.filter(pk=job.pk).update(warrant=warrant)
+    assert refused(fleet, issued) == ("QUORUM", "voided", "quorum")
+
+
+@pytest.mark.parametrize(
+    "edit", [{"reason": "Another reason than the one that was approved."}, {"loser_hostid": "84a1b2c3"}]
+)
+def test_a_request_that_was_edited_in_the_database_is_not_signed(fleet: Any, issued: Any, edit: dict[str, str]) -> None:
+    ForcedAction.objects.filter(pk=issued.pk).update(**edit)
+    Job.objects.filter(pk=issued.job_id).update(warrant=build_warrant_of(issued))
+    assert refused(fleet, issued) == ("FIELD", "voided", "field")
+
+
+def test_a_no_that_was_taken_out_of_the_rows_still_counts(fleet: Any, issued: Any, ada: Any) -> None:
+    with transaction.atomic():
+        append("forced-action.deny", actor=person(ada), subjects=[("forced-action", str(issued.pk))], data={})
+    assert refused(fleet, issued) == ("STATE", "voided", "state")
+
+
+def test_rows_of_the_sheet_that_say_something_else_than_its_digest_are_not_signed(fleet: Any, issued: Any) -> None:
+    """People were shown the rows; the digest they approved is that of other facts."""
+    issued.sheet.rows.filter(probe="write-samples").update(word="proves-off")
+    assert refused(fleet, issued) == ("CHANGED", "voided", "changed")
 
 
 def test_an_order_to_another_host_than_the_approved_one_is_not_signed(fleet: Any, issued: Any) -> None:
