@@ -18,6 +18,7 @@ from apps.zones.errors import PlacementMissing, VerbNotOffered, ZoneBlocked
 from apps.zones.models import Placement, Zone
 from apps.zones.selectors import zone_for_update
 from kernelzone.orders import Kind
+from kernelzone.words import WordError, host_id, shown
 
 SAFE_VERBS: Final = (Kind.ATTACH, Kind.DETACH, Kind.READY, Kind.BOOT, Kind.HALT, Kind.SHUTDOWN, Kind.SUSPEND)
 
@@ -31,7 +32,7 @@ def run_verb(zone_id: UUID, *, verb: str, owner_hostid: str, actor: Any) -> Job:
     """
     zone = zone_for_update(zone_id, actor=actor, permission="zones.run")
     if verb not in SAFE_VERBS:
-        raise VerbNotOffered(verb=verb[:32])
+        raise VerbNotOffered(verb=shown(verb, 32))
     placement = _placement(zone, owner_hostid)
     refuse_blocked(zone)
     job = insert_job(
@@ -47,7 +48,7 @@ def run_verb(zone_id: UUID, *, verb: str, owner_hostid: str, actor: Any) -> Job:
     append(
         f"zone.{verb}",
         actor=person(actor),
-        subjects=[("zone", str(zone.pk)), ("host", owner_hostid), ("job", str(job.pk))],
+        subjects=[("zone", str(zone.pk)), ("host", placement.host.owner_hostid), ("job", str(job.pk))],
         data={"name": placement.name},
     )
     return job
@@ -62,8 +63,11 @@ def refuse_blocked(zone: Zone) -> None:
 
 
 def _placement(zone: Zone, owner_hostid: str) -> Placement:
-    rows = zone.placements.filter(gone_at=None, host__owner_hostid=owner_hostid).select_related("host")
+    try:
+        rows = zone.placements.filter(gone_at=None, host__owner_hostid=host_id(owner_hostid)).select_related("host")
+    except WordError:
+        raise PlacementMissing(owner_hostid=shown(owner_hostid, 8)) from None
     placement = rows.first()
     if placement is None:
-        raise PlacementMissing(owner_hostid=owner_hostid[:8])
+        raise PlacementMissing(owner_hostid=owner_hostid)
     return placement
