@@ -22,6 +22,7 @@ from kzagent.case import Case
 from kzagent.errors import OrderRefused, Stopping
 from kzagent.evidence import high_water_of, inspect, keep, read_zone
 from kzagent.forced import run_forced
+from kzagent.remembered import high_water
 from kzagent.reports import Said
 
 MAX_WINDOW_S: Final = 600
@@ -76,7 +77,8 @@ def run_configure(case: Case) -> Said:
 
 def run_verb(case: Case, verb: Verb) -> Said:
     """Return how one of the safe verbs ended, with the zone as it was found afterwards."""
-    return _after_verb(case, case.driver.run(verb, case.zone))
+    mark = high_water(case.agent.journal, case.placement.zone_uuid if case.placement else None)
+    return _after_verb(case, case.driver.run(verb, case.zone, mark))
 
 
 def run_withdraw(case: Case) -> Said:

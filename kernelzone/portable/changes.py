@@ -31,6 +31,7 @@ from kernelzone.hostdata import (
     raw_digest,
     recover_host_data,
 )
+from kernelzone.portable import high_water
 from kernelzone.portable.placement import Placement
 from kernelzone.portable.reading import Look, device_guid
 
@@ -172,8 +173,10 @@ def claim_all(writer: Writer, change: Change, looks: list[Look], *, forced: bool
             journal=FileJournal(writer.placement.journal_path(one.device)),
             lock_path=writer.placement.claim_lock,
             expected=_expected(one) if forced else None,
+            high_water=high_water.seen(writer.placement).get(one.device.uri, 0),
         )
         _demand_claimed(outcome)
+        high_water.keep(writer.placement, {one.device.uri: outcome.generation})
 
 
 def initialise_all(
@@ -193,8 +196,10 @@ def initialise_all(
             journal=FileJournal(writer.placement.journal_path(one.device)),
             lock_path=writer.placement.claim_lock,
             expected_raw=raw_digest(*one.pair) if forced and one.pair else None,
+            high_water=high_water.seen(writer.placement).get(one.device.uri, 0),
         )
         _demand_claimed(outcome)
+        high_water.keep(writer.placement, {one.device.uri: outcome.generation})
 
 
 def recover(host: Host, placement: Placement) -> dict[str, Outcome]:

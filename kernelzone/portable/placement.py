@@ -4,6 +4,7 @@ configuration   what `zonecfg` stored, without key source
 key             32 hex digits, mode 0600; `key.next` while a new one is being put in place, then `key.previous`
 state.json      primary and auxiliary states, zone uuid, the guest's process
 claim-N.json    the journal of the last claim on the device with id N
+high-water.json the highest generation of host data seen on each boot storage
 verb.lock, claim.lock, console
 """
 

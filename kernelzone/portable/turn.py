@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from kernelzone import states, suri, zoneadm
-from kernelzone.facts import Outcome
+from kernelzone.facts import Outcome, RegionStatus
 from kernelzone.hostdata import HostDataError
-from kernelzone.portable import changes, files, keys, reading
+from kernelzone.portable import changes, files, high_water, keys, reading
 from kernelzone.portable.changes import Writer
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.host import Flag, Host
@@ -31,9 +31,10 @@ class Turn(NamedTuple):
     agent: UUID
 
     def look(self) -> list[Look]:
-        """Return a look at every boot storage under the configured key."""
+        """Return a look at every boot storage under the configured key; what it shows is remembered."""
         looks = reading.look(self.host, self.placement, self.placement.key())
         reading.keep_uuid(self.placement, looks)
+        high_water.keep(self.placement, _generations(looks))
         return looks
 
     def writer(self) -> Writer:
@@ -97,6 +98,11 @@ def _take_turn(host: Host, placement: Placement, verb: Verb, act: Act, agent: UU
         if refused.unavailable and state.state in (ZoneState.CONFIGURED, ZoneState.INSTALLED):
             turn.save(ZoneState.UNAVAILABLE)
         raise
+
+
+def _generations(looks: list[Look]) -> dict[str, int]:
+    """Return the generation of every boot storage whose host data is whole, by URI."""
+    return {one.device.uri: one.region.generation for one in looks if one.region and one.status is RegionStatus.CLEAN}
 
 
 def _refuse_unless_up(host: Host, placement: Placement) -> None:

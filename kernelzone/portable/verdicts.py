@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from kernelzone import zoneadm
 from kernelzone.facts import RegionStatus
 from kernelzone.hostdata import HostDataState, Record
+from kernelzone.portable import high_water
 from kernelzone.portable.placement import Placement
 from kernelzone.portable.reading import Look, state_word
 
@@ -36,7 +37,7 @@ def said(zone: str, *lines: str) -> str:
 def usable_record(host: Host, placement: Placement, looks: list[Look]) -> Record:
     """Return the record of host data that this host may act on: free, or naming this host, on every boot storage.
 
-    Raises: Refused IN_USE, WRONG_KEY, NO_HOST_DATA, HD_NOT_CLEAN, HD_UNSTABLE, HD_CONTRADICTORY.
+    Raises: Refused IN_USE; as `true_record`.
     """
     record = true_record(placement, looks)
     if record.state is not HostDataState.FREE and record.owner_hostid != host.owner_hostid:
@@ -47,7 +48,7 @@ def usable_record(host: Host, placement: Placement, looks: list[Look]) -> Record
 def true_record(placement: Placement, looks: list[Look]) -> Record:
     """Return what CLEAN host data says, the same on every boot storage.
 
-    Raises: Refused WRONG_KEY, NO_HOST_DATA, HD_NOT_CLEAN, HD_UNSTABLE, HD_CONTRADICTORY.
+    Raises: Refused WRONG_KEY, NO_HOST_DATA, HD_NOT_CLEAN, HD_UNSTABLE, HD_CONTRADICTORY, ROLLBACK.
     """
     _refuse_unreadable(placement, looks)
     records = []
@@ -58,6 +59,7 @@ def true_record(placement: Placement, looks: list[Look]) -> Record:
     if len({(record.state, record.owner_hostid, record.incarnation) for record in records}) != 1:
         text = said(placement.zone, "host data is not the same on every boot device; a person must decide")
         raise Refused("HD_CONTRADICTORY", text, unavailable=True)
+    _refuse_older(placement, looks)
     return records[0]
 
 
@@ -117,6 +119,19 @@ def _refuse_unreadable(placement: Placement, looks: list[Look]) -> None:
         raise Refused("WRONG_KEY", zoneadm.wrong_key_message(zone), unavailable=True)
     if len(unreadable) == len(readable):
         raise Refused("NO_HOST_DATA", zoneadm.no_host_data_message(zone), unavailable=True)
+
+
+def _refuse_older(placement: Placement, looks: list[Look]) -> None:
+    marks = high_water.seen(placement)
+    for one in looks:
+        generation, mark = one.region.generation if one.region else 0, marks.get(one.device.uri, 0)
+        if generation < mark:
+            text = said(
+                placement.zone,
+                f"host data on {one.device.uri} is of generation {generation}, but {mark} was seen before",
+                "Nothing was changed; the boot storage was set back to an older copy, and a person must decide",
+            )
+            raise Refused("ROLLBACK", text, unavailable=True)
 
 
 def _not_whole(zone: str, one: Look) -> Refused:

@@ -56,8 +56,8 @@ class ZoneDriver(Protocol):
     def sample(self, zone: ZoneName, window_s: float) -> Iterator[Sample]:
         """Yield looks at the boot storage of a zone while `window_s` passes, without writing to it."""
 
-    def run(self, verb: Verb, zone: ZoneName) -> Outcome:
-        """Return how a verb ended."""
+    def run(self, verb: Verb, zone: ZoneName, high_water: int) -> Outcome:
+        """Return how a verb ended; host data of a generation below `high_water` is a ROLLBACK, and refused."""
 
     def configure(self, zone: ZoneName, text: str) -> Outcome:
         """Return how a command file without key source was taken over."""

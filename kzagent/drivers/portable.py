@@ -29,6 +29,7 @@ from kernelzone.hostdata import (
 from kernelzone.hostdata import Outcome as ClaimEnd
 from kernelzone.orders import ConfigurationText, Kind
 from kernelzone.portable import attaching, changes, configuring, files, verbs
+from kernelzone.portable import high_water as marks
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.host import Host
 from kernelzone.portable.placement import Placement
@@ -99,9 +100,10 @@ class PortableDriver:
         with _asked("watch boot storage"):
             yield from self._host.sample(zone, window_s, SAMPLE_INTERVAL_S)
 
-    def run(self, verb: Verb, zone: ZoneName) -> Outcome:
-        """Return how a verb ended."""
+    def run(self, verb: Verb, zone: ZoneName, high_water: int) -> Outcome:
+        """Return how a verb ended; host data of a generation below `high_water` is a ROLLBACK, and refused."""
         with _asked(f"run {verb}"):
+            self._remember(zone, high_water)
             return _VERBS[verb](self._host, zone, agent=self._agent)
 
     def configure(self, zone: ZoneName, text: str) -> Outcome:
@@ -153,6 +155,15 @@ class PortableDriver:
                 verbs.mark_unavailable(self._host, zone, agent=self._agent)
             return verbs.finish_attach(self._host, zone, agent=self._agent)
 
+    def _remember(self, zone: ZoneName, generation: int) -> None:
+        """Let the host remember what its agent has seen, perhaps from another host, before a verb looks."""
+        placement = self._host.placement(zone)
+        if not generation or not placement.exists():
+            return
+        with files.try_held(placement.verb_lock) as is_mine:  # else the verb itself says who is at work
+            if is_mine:
+                marks.keep(placement, {device.uri: generation for device in placement.boot_devices()})
+
     def _claim_of(self, placement: Placement, forced: ForcedClaim) -> Callable[[ReadingFacts], ClaimOutcome]:
         """Return what claims one boot storage; all of a zone get the same incarnation."""
         warrant = bytes.fromhex(forced.warrant_sha256)
@@ -181,7 +192,7 @@ class PortableDriver:
             journal=forced.journal(reading.device),
             lock_path=placement.claim_lock,
             expected=_expected(reading),
-            high_water=forced.high_water,
+            high_water=max(forced.high_water, marks.seen(placement).get(reading.device, 0)),
             still_valid=forced.still_valid,
         )
 
@@ -207,7 +218,7 @@ class PortableDriver:
             journal=forced.journal(reading.device),
             lock_path=placement.claim_lock,
             expected_raw=bytes.fromhex(reading.raw_sha256),
-            high_water=forced.high_water,
+            high_water=max(forced.high_water, marks.seen(placement).get(reading.device, 0)),
             still_valid=forced.still_valid,
         )
 

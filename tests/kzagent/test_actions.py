@@ -175,6 +175,22 @@ def test_a_zone_that_host_data_gives_to_another_is_never_booted(deployment: Depl
     assert deployment.fleet.global2.placement_facts("kzone1").state != "running"
 
 
+def test_a_host_does_not_attach_what_its_agent_has_seen_newer_on_another_host(deployment: Deployment) -> None:
+    """F15: no verb of global1 has ever looked at this zone."""
+    fleet = deployment.fleet
+    deployment.inspected(GLOBAL1)
+    done(verbs.detach(fleet.global2, "kzone1"))
+    free = fleet.image("kzone1").read_bytes()
+    done(verbs.attach(fleet.global2, "kzone1"))
+    deployment.inspected(GLOBAL2)
+    fleet.image("kzone1").write_bytes(free)
+
+    assert code(deployment, Kind.ATTACH, "kzone1") == ("failed", "ROLLBACK")
+
+    assert fleet.image("kzone1").read_bytes() == free
+    assert fleet.global1.placement_facts("kzone1").state != "installed"
+
+
 def test_an_agent_is_the_writer_named_in_host_data(deployment: Deployment) -> None:
     done_by = ran(deployment, Kind.READY)
 
