@@ -8,14 +8,18 @@ agent: who stands in host data as the writer; the host's own uuid when a verb is
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from uuid import UUID
 
 from kernelzone.facts import Outcome
+from kernelzone.hostdata import HostDataError
 from kernelzone.portable import attaching, changes, files, guests, keys, running, turn
+from kernelzone.portable.errors import PortableError
 from kernelzone.portable.host import Flag, Host
 from kernelzone.portable.turn import Turn
 from kernelzone.states import Verb, ZoneState
+from kernelzone.suri import SuriError
 from kernelzone.zoneadm import Extended
 
 
@@ -101,11 +105,14 @@ def autoboot(host: Host) -> list[Outcome]:
 def recover(host: Host) -> None:
     """Settle what crashed verbs left on this host: open claims, and keys that were being changed.
 
-    A zone on which another command works is left to that command.
+    A zone on which another command works is left to that command. What cannot be settled now is tried again, and
+    said, by the next verb on that zone: it must not be in the way of the others. A dead host writes nothing.
     """
+    if host.flag is Flag.DEAD:
+        return
     for zone in host.zones():
         placement = host.placement(zone)
-        with files.try_held(placement.verb_lock) as is_mine:
+        with files.try_held(placement.verb_lock) as is_mine, suppress(PortableError, HostDataError, SuriError):
             if is_mine:
                 changes.recover(host, placement)
                 keys.settle_key(host, placement)

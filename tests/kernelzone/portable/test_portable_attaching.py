@@ -265,3 +265,74 @@ def test_storage_uris_of_one_unit_lead_to_one_file(lab: Lab) -> None:
     name = URI.removeprefix("lu:")
     assert lab.global1.path_of(f"iscsi://array1/{name}") == lab.global1.path_of(URI) == lab.global2.path_of(URI)
     assert lab.global1.path_of("file:///x/y") == Path("/x/y")
+
+
+def set_back(lab: Lab) -> tuple[bytes, bytes]:
+    """global2 has detached the zone; then the array puts back a copy from before; return the slots of it."""
+    lab.installed()
+    older = lab.storage_path().read_bytes()
+    must(verbs.detach(lab.global2, "kzone1"))
+    lab.storage_path().write_bytes(older)
+    return lab.slots()
+
+
+@pytest.mark.parametrize("extended", [None, "force-takeover"])
+def test_storage_that_was_set_back_is_not_attached_by_the_host_that_has_seen_more(
+    lab: Lab, extended: str | None
+) -> None:
+    """F15. The copy names global2 as the owner, which it was, and may be no longer."""
+    older = set_back(lab)
+    refused = verbs.attach(lab.global2, "kzone1", extended)
+    assert (refused.is_done, refused.code) == (False, "ROLLBACK")
+    assert lab.slots() == older
+    assert lab.global2.placement_facts("kzone1").state != "installed"
+
+
+def test_storage_that_was_set_back_is_not_booted(lab: Lab) -> None:
+    set_back(lab)
+    must(verbs.attach(lab.global1, "kzone1", "force-takeover"))  # global1 has seen nothing newer
+    older = lab.storage_path().read_bytes()
+    must(verbs.detach(lab.global1, "kzone1"))
+    must(verbs.attach(lab.global1, "kzone1"))
+    lab.storage_path().write_bytes(older)
+
+    refused = verbs.boot(lab.global1, "kzone1")
+
+    assert refused.code == "ROLLBACK"
+    assert "generation 2, but 4 was seen before" in text_of(refused.lines)
+    assert lab.global1.placement_facts("kzone1").state == "unavailable"
+    assert lab.storage_path().read_bytes() == older
+
+
+def test_an_initialisation_rises_above_what_was_seen(lab: Lab) -> None:
+    set_back(lab)
+    must(verbs.attach(lab.global2, "kzone1", "initialize-hostdata"))
+    assert lab.global2.read("kzone1")[0].generation == 3
+
+
+def test_a_zone_that_is_installed_anew_begins_anew(lab: Lab) -> None:
+    lab.installed()
+    must(verbs.detach(lab.global2, "kzone1"))
+    lab.storage_path().write_bytes(bytes(lab.storage_path().stat().st_size))
+    must(verbs.install(lab.global2, "kzone1"))
+    must(verbs.detach(lab.global2, "kzone1"))
+    assert lab.global2.read("kzone1")[0].generation == 2
+
+
+def test_a_damaged_high_water_mark_is_named_and_nothing_is_attached(lab: Lab) -> None:
+    set_back(lab)
+    (lab.global2.placement("kzone1").directory / "high-water.json").write_text('{"generations": {"a": "2"}}')
+    before = lab.slots()
+    assert verbs.attach(lab.global2, "kzone1").code == "FILE"
+    assert lab.slots() == before
+
+
+def test_a_zone_that_cannot_be_settled_is_not_in_the_way_of_the_others(lab: Lab) -> None:
+    lab.installed()
+    must(configuring.configure(lab.global2, "another", "create -b; set brand=solaris-kz"))
+    placement = lab.global2.placement("kzone1")
+    (placement.directory / "claim-0.json").write_text("{")
+
+    verbs.recover(lab.global2)
+
+    assert verbs.boot(lab.global2, "kzone1").code == "HD_JOURNAL"
