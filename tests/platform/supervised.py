@@ -18,7 +18,7 @@ def main(folder: Path) -> None:
     pid_file = folder / "pid"
     try:
         supervisor.start(Plan("sleeper", (sys.executable, "-c", SLEEPER, str(pid_file)), {}))
-        supervisor.run_until(lambda: pid_file.exists() and bool(pid_file.read_text()), timeout_s=10)
+        supervisor.run_until(lambda: pid_file.exists() and bool(pid_file.read_text()), timeout_s=30)
         say("started")
         supervisor.run()
     except KeyboardInterrupt:

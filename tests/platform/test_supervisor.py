@@ -23,7 +23,7 @@ def python(code: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-c", code, *arguments)
 
 
-def wait_for(is_so: Callable[[], bool], timeout_s: float = 10) -> None:
+def wait_for(is_so: Callable[[], bool], timeout_s: float = 30) -> None:
     deadline = time.monotonic() + timeout_s
     while not is_so():
         assert time.monotonic() < deadline, "it did not happen"
@@ -73,7 +73,7 @@ def test_kill_9_of_the_supervisor_leaves_no_child(tmp_path: Path) -> None:
 def test_ctrl_c_ends_the_children_and_then_the_supervisor(tmp_path: Path) -> None:
     with supervised(tmp_path) as (supervisor, child_pid):
         supervisor.send_signal(signal.SIGINT)
-        assert supervisor.wait(timeout=3) == 0
+        assert supervisor.wait(timeout=20) == 0
         assert not is_alive(child_pid)
 
 
@@ -81,11 +81,11 @@ def test_a_dead_child_is_started_again(watch: Supervisor, tmp_path: Path, capfd:
     born = tmp_path / "born"
     code = "import sys, time; open(sys.argv[1], 'a').write('x'); time.sleep(60)"
     child = watch.start(Plan("worker", python(code, str(born)), {}))
-    assert watch.run_until(lambda: born.exists() and born.read_text() == "x", timeout_s=10)
+    assert watch.run_until(lambda: born.exists() and born.read_text() == "x", timeout_s=30)
 
     child.signal(signal.SIGKILL)
 
-    assert watch.run_until(lambda: born.read_text() == "xx", timeout_s=10)
+    assert watch.run_until(lambda: born.read_text() == "xx", timeout_s=30)
     assert "worker ended (signal SIGKILL); it is started again in 0.5 s." in capfd.readouterr().out
 
 
@@ -96,7 +96,7 @@ def test_a_child_that_keeps_dying_is_given_up_with_its_last_words(
     watch.start(Plan("signer", python("import sys; sys.exit('no key file')"), {}))
 
     with pytest.raises(CannotStart) as refused:
-        watch.run_until(lambda: False, timeout_s=20)
+        watch.run_until(lambda: False, timeout_s=40)
 
     assert "signer ended 5 times soon after its start (exit code 1)" in str(refused.value)
     assert "no key file" in str(refused.value)
@@ -114,7 +114,7 @@ def test_the_others_go_on_without_a_child_that_is_not_essential(
         shown.append(capfd.readouterr().out)
         return "agent ended 5 times" in "".join(shown)
 
-    assert watch.run_until(was_given_up, timeout_s=20)
+    assert watch.run_until(was_given_up, timeout_s=40)
     assert stays.is_running()
 
 
@@ -130,7 +130,7 @@ def test_the_broker_is_stopped_after_the_others(watch: Supervisor, tmp_path: Pat
         Plan("web", python(code, "web ", str(order)), {}),
     ]
     children = [watch.start(plan) for plan in plans]
-    assert watch.run_until(lambda: all("ready" in child.last_lines for child in children), timeout_s=10)
+    assert watch.run_until(lambda: all("ready" in child.last_lines for child in children), timeout_s=30)
 
     watch.stop()
 
@@ -142,13 +142,13 @@ def test_a_child_that_ignores_the_stop_is_killed_soon(watch: Supervisor) -> None
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     )
     child = watch.start(Plan("deaf", python(code), {}))
-    assert watch.run_until(lambda: "deaf" in child.last_lines, timeout_s=10)
+    assert watch.run_until(lambda: "deaf" in child.last_lines, timeout_s=30)
     began = time.monotonic()
 
     watch.stop()
 
     assert not child.is_running()
-    assert time.monotonic() - began < supervisor_module.GRACE_S + 1
+    assert time.monotonic() - began < supervisor_module.GRACE_S + 15  # of 60
 
 
 def test_what_children_print_is_kept_in_a_file_and_warnings_are_shown(
@@ -157,7 +157,7 @@ def test_what_children_print_is_kept_in_a_file_and_warnings_are_shown(
     code = """print('{"level": "info", "event": "quiet"}\\n{"level": "warning", "event": "loud"}', flush=True)
 import time; time.sleep(60)"""
     child = watch.start(Plan("web", python(code), {}))
-    assert watch.run_until(lambda: len(child.last_lines) == 2, timeout_s=10)
+    assert watch.run_until(lambda: len(child.last_lines) == 2, timeout_s=30)
 
     assert child.path.read_text().count("\n") == 2
     shown = capfd.readouterr().out

@@ -78,8 +78,8 @@ def test_it_starts_stops_and_goes_on_with_the_same_state(tmp_path: Path) -> None
         assert answers(f"http://127.0.0.1:{port}/healthz")
         supervisor.send_signal(signal.SIGINT)
         began = time.monotonic()
-        assert supervisor.wait(timeout=10) == 0
-        assert time.monotonic() - began < 5
+        assert supervisor.wait(timeout=30) == 0
+        assert time.monotonic() - began < 15
     assert processes_of(tmp_path) == {}
 
     with make_run(tmp_path, "--empty", "--port", str(port)) as (supervisor, second):
@@ -87,7 +87,7 @@ def test_it_starts_stops_and_goes_on_with_the_same_state(tmp_path: Path) -> None
         assert len(accounts) == 7
         assert re.findall(r"^  (\w+ +[\w-]+ +\w{4}-\w{4}-\w{4})", second, re.MULTILINE) == accounts
         supervisor.send_signal(signal.SIGTERM)
-        assert supervisor.wait(timeout=10) == 0
+        assert supervisor.wait(timeout=30) == 0
 
 
 def test_kill_9_of_the_supervisor_leaves_nothing_running(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_kill_9_of_the_supervisor_leaves_nothing_running(tmp_path: Path) -> None
         assert sum("kernelzone.portable.guest" in words for words in running) >= 15
         supervisor.kill()
         supervisor.wait()
-        wait_for(lambda: processes_of(tmp_path) == {}, 10)
+        wait_for(lambda: processes_of(tmp_path) == {}, 30)
 
 
 def test_a_second_one_on_the_same_state_or_port_is_one_sentence(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_killed_broker_and_web_come_back(tmp_path: Path) -> None:
         for words in ("redis-server", "valkey-server", "uvicorn"):
             for pid in [pid for pid, line in processes_of(tmp_path).items() if words in line]:
                 os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not answers(f"http://127.0.0.1:{port}/healthz"), 10)
+        wait_for(lambda: not answers(f"http://127.0.0.1:{port}/healthz"), 30)
         wait_for(lambda: answers(f"http://127.0.0.1:{port}/healthz"), START_WAIT_S)
 
 
