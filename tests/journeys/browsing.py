@@ -62,4 +62,5 @@ class Window:
     def picture(self, name: str) -> None:
         """Keep what the window shows, if somebody wants to look at it: KZFLEET_SCREENSHOTS names a folder."""
         if folder := os.environ.get("KZFLEET_SCREENSHOTS"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)

@@ -145,16 +145,25 @@ def cast(site: Site) -> dict[str, Person]:
 
 
 def request_takeover(rest: Rest, zone: str, loser_hostid: str, reason: str) -> str:
-    """Ask for the takeover of a zone by the host that its conflict is about; return the id of the request."""
+    """Ask for the takeover of a zone by the host that its conflict is about; return the id of the request.
+
+    Waits for the door to open: a host that has just died is not called silent yet.
+    """
+    conflict = rest.conflict(zone)["id"]
+    rest.until(f"/conflicts/{conflict}", _may_be_forced, 60)
     made = rest.post(
         "/forced-actions",
         kind="force-takeover",
-        conflict=rest.conflict(zone)["id"],
+        conflict=conflict,
         reason=reason,
         typed_zone_name=zone,
         typed_loser_hostid=loser_hostid,
     )
     return str(made["id"])
+
+
+def _may_be_forced(conflict: Any) -> bool:
+    return any(door["door"] == "force-takeover" and door["state"] == "open" for door in conflict["doors"])
 
 
 def add_person(site: Site, name: str, *roles: str) -> Person:

@@ -16,6 +16,7 @@ REASON = "global2 lost its mainboard this night; I stood before rack A02 and bot
 SETTLED_MS = 60_000
 
 
+@pytest.mark.usefixtures("begun")
 def test_kzone1_is_taken_over_from_a_dead_host(
     site: Site, people: dict[str, Person], olga: Rest, browser: Browser
 ) -> None:
@@ -148,6 +149,10 @@ def _is_remembered(window: Window, olga: Rest, conflict: str, address: str, dige
     assert [one["data"]["account"] for one in approved] == ["adam", "ada"]
     assert {one["data"]["evidence_sha256"] for one in approved} == {digest}
     assert quorum["record"]["data"]["evidence_sha256"] == digest
+    page.goto(address)
+    story = page.locator("section.panel", has=page.get_by_role("heading", name="History")).locator("li")
+    for words in ("olga requested", "adam approved", "ada approved"):
+        expect(story.filter(has_text=words).first).to_be_visible()
     page.goto("/")
     expect(page.locator("li.need", has=page.get_by_role("link", name="kzone1"))).to_have_count(0)
     for path, name in (("/hosts", "hosts"), ("/zones", "zones"), ("/jobs", "jobs"), ("/history", "history")):

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import pytest
-from people import Approver, Rest, request_takeover
+from people import Approver, Rest
 from running_site import Site, wait_for
 
 from kzfleet.up.look import answers
 
 pytestmark = pytest.mark.journey
 
-REASON = "global5 is without power; and whatever dies while this is carried out, it must come to one clear end."
 
-
-def test_a_takeover_survives_the_death_of_every_process(site: Site, olga: Rest, approvers: list[Approver]) -> None:
-    killed = {"control": site.kill("celery", "worker")}
-    forced_action = request_takeover(olga, "kz-web04", "86a91f05", REASON)
-    killed["web"] = site.kill("uvicorn")
-    wait_for(lambda: answers(f"{site.url}/healthz"), 60, "the web does not come back")
+def test_a_takeover_survives_the_death_of_every_process(
+    site: Site, olga: Rest, begun: dict[str, str], approvers: list[Approver]
+) -> None:
+    forced_action = begun["kz-web04"]
     pending = olga.forced_action(forced_action, "pending")
     assert pending["state"] == "pending", pending
-    for approver in approvers:
-        approver.approve(pending)
-    killed["signer"] = site.kill("manage.py sign")
+    approvers[0].approve(pending)
+    killed = {"web": site.kill("uvicorn")}
+    wait_for(lambda: answers(f"{site.url}/healthz"), 60, "the web does not come back")
+    approvers[1].approve(pending)
+    killed |= {"control": site.kill("celery", "worker"), "signer": site.kill("manage.py sign")}
     executing = olga.until(f"/forced-actions/{forced_action}", _is_watching, 90)
     killed["agent"] = site.kill("kzagent run", "/agent-munich")
 

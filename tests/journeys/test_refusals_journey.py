@@ -151,8 +151,9 @@ def _sealed(var: Path, order: Order) -> str:
 # --- approving what must not be approved ---------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("begun")
 def test_nobody_approves_alone_or_on_old_evidence_and_a_change_voids_it(
-    site: Site, olga: Rest, approvers: list[Approver], people: dict[str, Person], browser: Browser
+    site: Site, people: dict[str, Person], olga: Rest, approvers: list[Approver], browser: Browser
 ) -> None:
     otto = add_person(site, "otto", "operator", "approver")
     assert otto.authenticator is not None
@@ -179,7 +180,6 @@ def test_nobody_approves_alone_or_on_old_evidence_and_a_change_voids_it(
 def _old_digest(olga: Rest) -> str:
     """Return the digest of evidence that has been overtaken: somebody has said something since."""
     conflict = olga.conflict("kz-web03")
-    olga.post(f"/conflicts/{conflict['id']}/evidence", window_s=1)
     sheet = olga.until(f"/conflicts/{conflict['id']}", _has_sheet, 60)["sheets"][0]
     olga.post(f"/conflicts/{conflict['id']}/words", text="global5 is without power", how="I pulled both plugs")
     return str(sheet["facts_sha256"])

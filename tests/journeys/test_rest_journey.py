@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from people import Approver, Rest, request_takeover
+from people import Approver, Rest
 from running_site import Site
 
 pytestmark = pytest.mark.journey
 
-REASON = "global2 lost its mainboard this night and will not come back before its zones are missed."
 
-
-def test_a_zone_is_taken_over_by_programs(site: Site, olga: Rest, approvers: list[Approver]) -> None:
+def test_a_zone_is_taken_over_by_programs(
+    site: Site, olga: Rest, begun: dict[str, str], approvers: list[Approver]
+) -> None:
     conflict = olga.conflict("kz-mail01")
     assert conflict["message"].rstrip() == site.zoneadm("global3", "kz-mail01", "attach").stderr.rstrip()
     doors = {door["door"]: door for door in conflict["doors"]}
     assert (doors["detach-and-attach"]["state"], doors["force-takeover"]["state"]) == ("shut", "open")
     assert "global2" in doors["detach-and-attach"]["reason"]
 
-    forced_action = request_takeover(olga, "kz-mail01", "848611d4", REASON)
+    forced_action = begun["kz-mail01"]
     pending = olga.forced_action(forced_action, "pending")
     assert (pending["state"], pending["approvals"]) == ("pending", 0), pending
     assert approvers[0].approve(pending)["state"] == "pending", "one is not enough"
