@@ -20,9 +20,8 @@ def is_told(approval: Approval) -> bool:
     """Return whether the event this approval names tells of it: this person, this action, this evidence, a yes."""
     found = event(approval.event_seq)
     record = _record(found, "forced-action.approve") if found else {}
-    return (
-        record.get("actor", {}).get("kind") == "person"
-        and record["actor"]["id"] == str(approval.person_id)
+    return bool(record) and (
+        (record["actor"]["kind"], record["actor"]["id"]) == ("person", str(approval.person_id))
         and record["subject"] == {"kind": SUBJECT, "id": str(approval.forced_action_id)}
         and record["data"].get("evidence_sha256") == approval.evidence_sha256
     )

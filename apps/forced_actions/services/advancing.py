@@ -218,11 +218,18 @@ def _look_again(action: ForcedAction) -> None:
             subject=Subject(SUBJECT, str(action.pk), action.sheet.begun_at),
         )
     except DomainError as refusal:
-        # the target's agent is gone for now; the request waits until it expires
-        logger.warning("release waits", forced_action=str(action.pk), code=refusal.stable_code)
+        _wait(action, refusal)
         return
-    change(action, "look-again", release_sheet_id=sheet.pk)
+    change(action, "look-again", release_sheet_id=sheet.pk, why="", why_text="")
     action.release_sheet = sheet
+
+
+def _wait(action: ForcedAction, refusal: DomainError) -> None:
+    """Say on the request why it is not released yet: the target's agent is gone for now. It waits until it expires."""
+    if action.why != refusal.stable_code:
+        logger.warning("release waits", forced_action=str(action.pk), code=refusal.stable_code)
+        sentence = f"It is approved and waits: {refusal.message}. {refusal.hint}"
+        change(action, "wait", why=refusal.stable_code, why_text=sentence[:1000])
 
 
 def _issue_if_equal(action: ForcedAction, now: datetime) -> None:
@@ -257,11 +264,11 @@ def _issue(action: ForcedAction) -> None:
             validity=timedelta(seconds=MAX_WARRANT_VALIDITY_S),
         )
     except DomainError as refusal:
-        logger.warning("release waits", forced_action=str(action.pk), code=refusal.stable_code)
+        _wait(action, refusal)
         return
     warrant.job_id = job.pk
     warrant.save(force_insert=True)
-    change(action, "issue", job_id=job.pk, issued=action.issued + 1)
+    change(action, "issue", job_id=job.pk, issued=action.issued + 1, why="", why_text="")
     data = {"attempt": warrant.attempt, "warrant": str(warrant.pk), "job": str(job.pk)}
     append("forced-action.issue", actor=CONTROL, subjects=subjects_of(action), data=data)
 

@@ -96,16 +96,27 @@ def _seen(action: ForcedAction, *, after: datetime) -> Sightings:
     return list(rows.select_related("reading").order_by("storage"))
 
 
+def _seen_afterwards(action: ForcedAction, job: Job) -> Sightings:
+    """Return what the target read of the zone once the order could not begin any more; nothing while it has not.
+
+    A report may wait in the agent's outbox for hours: when it came in proves nothing. What an inspection found that
+    was ordered after that time does.
+    """
+    looks = Job.objects.filter(host=action.target, kind=Kind.INSPECT, state=State.DONE)
+    over = looks.filter(created_at__gt=job.not_after + CLOCKS_DIFFER).order_by("finished_at").first()
+    return _seen(action, after=over.finished_at) if over is not None and over.finished_at is not None else []
+
+
 def _is_untouched(action: ForcedAction, job: Job) -> bool:
     """Return whether a reading, made when the order could not begin any more, shows what was there before."""
-    seen = _seen(action, after=job.not_after + CLOCKS_DIFFER)
+    seen = _seen_afterwards(action, job)
     before = _expected(job)
     return bool(seen) and all(before.get(row.reading.facts["device"]) == row.reading.raw_sha256 for row in seen)
 
 
 def _is_anothers(action: ForcedAction, job: Job) -> bool:
     """Return whether host data is whole, newer than what was to be replaced, and does not carry our warrant."""
-    seen = _seen(action, after=job.not_after + CLOCKS_DIFFER)
+    seen = _seen_afterwards(action, job)
     expected = (job.warrant or {}).get("expect", {}).get("generation", 0)
     return bool(seen) and all(
         row.reading.status == RegionStatus.CLEAN and row.reading.generation > expected for row in seen

@@ -13,6 +13,7 @@ from apps.forced_actions.selectors import why_zone_is_blocked
 from apps.forced_actions.services import request_forced_action
 from apps.history.models import Event
 from apps.jobs.models import Job
+from apps.jobs.services.inspecting import insert_inspections
 from apps.jobs.tasks import expire_jobs
 from apps.zones.services import run_verb
 
@@ -144,17 +145,26 @@ def test_unknown_is_settled_as_not_applied_only_once_the_order_could_not_begin_a
     later(minutes=13)
     fleet.reconcile()
     assert state_of(unknown)[0] == "unknown", "a reading of before proves nothing of after"
-    fleet.say_states()
-    fleet.reconcile()
+    insert_inspections()
+    fleet.turn()
     assert state_of(unknown) == ("not-applied", "not_applied")
+
+
+def test_a_report_that_waited_in_the_outbox_does_not_settle_an_unknown(fleet: Any, unknown: Any, later: Any) -> None:
+    """It was made before the agent acted, and comes in an hour later with all that followed still behind it."""
+    fleet.agent.say_state(fleet.global1)
+    later(minutes=60)
+    fleet.take_in()
+    fleet.reconcile()
+    assert state_of(unknown)[0] == "unknown"
 
 
 def test_unknown_is_settled_as_lost_when_another_change_was_made(fleet: Any, unknown: Any, later: Any) -> None:
     fleet.kzone1.owner = fleet.global3
     fleet.kzone1.change()
     later(minutes=13)
-    fleet.say_states()
-    fleet.reconcile()
+    insert_inspections()
+    fleet.turn()
     assert state_of(unknown) == ("lost", "lost")
 
 
