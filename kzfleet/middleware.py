@@ -45,4 +45,6 @@ def _name(request: HttpRequest) -> str:
 def _signed_off(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     response.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
     response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+    # what the fleet looks like stays in no cache; with an ETag a client may ask whether its own copy is still right
+    response.headers.setdefault("Cache-Control", "private, no-cache" if "ETag" in response.headers else "no-store")
     return response

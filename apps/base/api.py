@@ -140,6 +140,8 @@ def parameters(request: Request, *known: str) -> dict[str, str]:
     for name, values in request.query_params.lists():
         if name not in PAGE_PARAMETERS and name not in known:
             raise FilterRefused(message=f"the parameter '{shown(name)}' is not known here", parameter=shown(name))
+        if any("\x00" in value for value in values):
+            raise FilterRefused(message=f"the parameter '{shown(name)}' contains a NUL", parameter=shown(name))
         if len(values) != 1:
             raise FilterRefused(message=f"the parameter '{shown(name)}' is given twice", parameter=shown(name))
         if name in known:

@@ -67,7 +67,7 @@ class Step(NamedTuple):
 def list_forced_actions(request: HttpRequest) -> HttpResponse:
     """Return the forced actions, those that are open first asked for, then the others, newest first."""
     found = forced_actions_visible_to(request.user)
-    shows = request.GET.get("show", "open")
+    shows = "all" if request.GET.get("show") == "all" else "open"
     if shows == "open":
         found = found.filter(state__in=OPEN)
     shown = Paginator(found.order_by("-requested_at"), PAGE_SIZE).get_page(request.GET.get("page"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -41,7 +42,7 @@ def list_events(request: HttpRequest) -> HttpResponse:
         "page": shown,
         "given": given,
         "is_narrowed": any(given.values()),
-        "query": "&".join(f"{name}={value}" for name, value in given.items() if value),
+        "query": urlencode({name: value for name, value in given.items() if value}),
         "size": size,
         "root": root.hex(),
         "kinds": sorted(_PAGES),
@@ -89,10 +90,12 @@ def _filtered(given: dict[str, str]) -> QuerySet[Event]:
 
 
 def _day(text: str) -> datetime | None:
+    """Return the beginning of a day, UTC; None for what is none, or for the last one of the calendar."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         return None
+    return day if day.year < MAXYEAR else None
 
 
 def _about(found: Event) -> list[dict[str, str]]:

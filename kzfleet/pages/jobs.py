@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -39,7 +40,8 @@ class Moment(NamedTuple):
 def list_jobs(request: HttpRequest) -> HttpResponse:
     """Return the jobs somebody wanted, newest first; or all, the inspections of the sweep included."""
     user: Any = request.user
-    shows, state = request.GET.get("show", ""), request.GET.get("state", "")
+    shows = "all" if request.GET.get("show") == "all" else ""
+    state = request.GET.get("state", "")
     found = jobs_visible_to(user) if shows == "all" else jobs_somebody_wanted(user)
     if state in State.values:
         found = found.filter(state=state)
@@ -50,7 +52,7 @@ def list_jobs(request: HttpRequest) -> HttpResponse:
         "shows": shows,
         "state": state,
         "states": State.values,
-        "query": f"show={shows}&state={state}",
+        "query": urlencode({"show": shows, "state": state}),
     }
     return live.show(request, "jobs/list.html", "jobs/_list.html", context)
 
