@@ -33,6 +33,7 @@ from apps.jobs.workflow import State as JobState
 from apps.zones.models import Placement
 from apps.zones.services.verbs import refuse_blocked
 from kernelzone.orders import Kind
+from kernelzone.words import shown
 
 DEFAULT_WINDOW_S: Final = 60
 LONGEST_WINDOW_S: Final = 400
@@ -210,7 +211,7 @@ def _door(name: str) -> Door:
     try:
         return Door(name)
     except ValueError:
-        raise DoorUnknown(door=name[:64]) from None
+        raise DoorUnknown(door=shown(name)) from None
 
 
 def _subjects(conflict: Conflict) -> list[tuple[str, str]]:

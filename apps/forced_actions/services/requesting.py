@@ -33,7 +33,7 @@ from apps.forced_actions.services.names import SUBJECT
 from apps.forced_actions.warrants import reason_sha256
 from apps.forced_actions.workflow import Move, State
 from apps.history.actors import person
-from kernelzone.words import WordError, host_id
+from kernelzone.words import WordError, host_id, shown
 
 
 class Wish(NamedTuple):
@@ -118,7 +118,7 @@ def _conflict_of_zone(zone_id: UUID | None, actor: User, wish: Wish) -> UUID:
 
 def _door(kind: str) -> Door:
     if kind not in ForcedAction.Kind.values:
-        raise KindUnknown(kind=kind[:32])
+        raise KindUnknown(kind=shown(kind, 32))
     return Door(kind)
 
 
