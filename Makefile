@@ -30,7 +30,7 @@ test: $(STAMP)
 	@exec $(BIN)/python scripts/run_tests.py $(ARGS)
 
 fast: $(STAMP)
-	@exec $(BIN)/python -m pytest tests/kernelzone -m 'not processes' -q $(ARGS)
+	@exec $(BIN)/python -m pytest -c tests/fast.ini --rootdir=. --confcutdir=tests/kernelzone tests/kernelzone -q $(ARGS)
 
 check: $(STAMP)
 	@$(BIN)/ruff format --check .

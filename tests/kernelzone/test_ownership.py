@@ -2,7 +2,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kernelzone.facts import ReadingFacts, RecordFacts, RegionStatus
@@ -184,7 +184,6 @@ ANY_READING = st.builds(
 )
 
 
-@settings(max_examples=60)
 @given(st.lists(ANY_READING, max_size=5), st.randoms())
 def test_the_order_of_readings_changes_nothing_and_usable_needs_clean_host_data(readings, random):
     found = verdict(readings, OURS)

@@ -1,7 +1,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transcripts import transcript
 
@@ -209,7 +209,8 @@ def test_a_value_that_no_command_file_can_hold_is_not_written():
         assert refused.value.code == "ZONECFG_VALUE"
 
 
-NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,12}", fullmatch=True).filter(lambda name: name not in ("id", "bootpri", "raw"))
+# never one that the format itself knows (id, bootpri, raw)
+NAMES = st.text("abcdiklmpqrtwxyz0189-", max_size=8).map(lambda rest: f"n{rest}")
 TEXTS = st.text(st.characters(exclude_characters='"', exclude_categories=("C", "Z")) | st.just(" "), max_size=8)
 COMPLEX = st.builds(Complex, st.lists(st.tuples(NAMES, TEXTS), min_size=1, max_size=3).map(tuple))
 VALUES = TEXTS | COMPLEX | st.builds(ValueList, st.lists(TEXTS | COMPLEX, max_size=3).map(tuple))
@@ -217,7 +218,6 @@ PROPERTIES = st.lists(st.builds(Property, NAMES, VALUES), max_size=4, unique_by=
 RESOURCES = st.lists(st.builds(Resource, NAMES.map(lambda name: f"x-{name}"), PROPERTIES), max_size=4).map(tuple)
 
 
-@settings(max_examples=40)
 @given(PROPERTIES, RESOURCES)
 def test_what_is_written_reads_back(properties, resources):
     kept = tuple(one for one in properties if one.name not in ("brand", "zonename"))

@@ -32,12 +32,22 @@ LARGE = {
 }
 
 
-@pytest.mark.parametrize("rules", SMALL.values(), ids=SMALL)
+IN_MAKE_FAST = {"two writers", "two writers that crash at any step and recover", "winners that watch"}
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        pytest.param(rules, id=name, marks=[] if name in IN_MAKE_FAST else pytest.mark.slow)
+        for name, rules in SMALL.items()
+    ],
+)
 def test_one_writer_at_most_wins_a_generation(rules):
     assert_holds(rules)
 
 
 @whole
+@pytest.mark.slow
 @pytest.mark.parametrize("rules", LARGE.values(), ids=LARGE)
 def test_one_writer_at_most_wins_a_generation_at_large(rules):
     assert_holds(rules)

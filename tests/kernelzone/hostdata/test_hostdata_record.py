@@ -211,7 +211,7 @@ records = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(records)
 def test_every_record_is_read_back_as_it_was_written(a_record):
     plaintext = a_record.encode()
@@ -219,7 +219,7 @@ def test_every_record_is_read_back_as_it_was_written(a_record):
     assert Record.decode(plaintext) == a_record
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(st.integers(0, 330), st.binary(min_size=1, max_size=8))
 def test_an_edited_record_is_refused_or_says_something_else(offset, value):
     edited = RECORD_41[:offset] + value + RECORD_41[offset + len(value) :]
@@ -231,7 +231,7 @@ def test_an_edited_record_is_refused_or_says_something_else(offset, value):
     assert (found == Record.decode(RECORD_41)) == (edited == RECORD_41)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(st.binary(max_size=120).map(lambda start: start.ljust(2048, b"\0")))
 def test_noise_is_refused_with_one_code(plaintext):
     assert_refused(plaintext)
