@@ -123,7 +123,7 @@ def _authenticator(user: User) -> Authenticator | None:
 
 
 def _guard_for_update(user: User) -> SecondFactorGuard:
-    guard, _ = SecondFactorGuard.objects.select_for_update().get_or_create(user_id=user.pk)
+    guard, _ = SecondFactorGuard.objects.select_for_update(no_key=True).get_or_create(user_id=user.pk)
     return guard
 
 

@@ -91,13 +91,13 @@ def _grant(user: User, role: str, by: User | None) -> RoleGrant:
 
 
 def _user_for_update(user: User) -> User:
-    return User.objects.select_for_update().get(pk=user.pk)
+    return User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 def _keep_an_administrator(user: User) -> None:
     # Every administrator's row is locked, in one order: two who retire each other cannot both succeed.
     grants = RoleGrant.objects.filter(role=Role.ADMINISTRATOR, retired_at=None).values("user")
-    list(User.objects.select_for_update().filter(pk__in=grants).order_by("pk"))
+    list(User.objects.select_for_update(no_key=True).filter(pk__in=grants).order_by("pk"))
     if not users_with_role(Role.ADMINISTRATOR).exclude(pk=user.pk).exists():
         raise LastAdministrator()
 

@@ -72,7 +72,7 @@ def revoke_token(token_id: UUID, *, actor: User) -> ApiToken:
     """
     require(actor, "tokens.manage_own")
     mine = Q() if has_permission(actor, "accounts.manage") else Q(user=actor)
-    token = ApiToken.objects.select_for_update(of=("self",)).filter(mine, pk=token_id).first()
+    token = ApiToken.objects.select_for_update(no_key=True, of=("self",)).filter(mine, pk=token_id).first()
     if token is None:
         raise NotFound()
     if token.revoked_at is None:

@@ -30,7 +30,7 @@ def open_conflicts(user: User | AnonymousUser) -> QuerySet[Conflict]:
 
 def conflict_for_update(conflict_id: UUID, *, actor: User, permission: str) -> Conflict:
     """Return the locked conflict. Raises: NotFound (absent and invisible alike), NotAllowed."""
-    visible = conflicts_visible_to(actor).select_for_update(of=("self",))
+    visible = conflicts_visible_to(actor).select_for_update(no_key=True, of=("self",))
     conflict = visible.filter(pk=conflict_id).first()
     if conflict is None:
         raise NotFound()

@@ -72,7 +72,7 @@ def trusted_agent(agent_uuid: UUID) -> Agent | None:
 
 def host_for_update(owner_hostid: str, *, actor: User, permission: str) -> Host:
     """Return the locked host. Raises: NotFound (absent and invisible alike), NotAllowed."""
-    host = hosts_visible_to(actor).select_for_update().filter(owner_hostid=owner_hostid).first()
+    host = hosts_visible_to(actor).select_for_update(no_key=True).filter(owner_hostid=owner_hostid).first()
     if host is None:
         raise NotFound()
     require(actor, permission)

@@ -45,7 +45,7 @@ def trust_agent(*, uuid: UUID, key_hex: str, name: str, hosts: Sequence[HostName
     Raises: InvalidInput public_key, name_*, hostid; KeyInUse; AgentExists.
     """
     key_hex = _clean_key(key_hex)
-    agent = Agent.objects.select_for_update().filter(pk=uuid).first()
+    agent = Agent.objects.select_for_update(no_key=True).filter(pk=uuid).first()
     if agent is None:
         agent = _new_agent(uuid, key_hex, clean_text(name, noun="name"), actor)
     elif (agent.public_key, agent.state) != (key_hex, Agent.State.TRUSTED):
@@ -58,7 +58,7 @@ def trust_agent(*, uuid: UUID, key_hex: str, name: str, hosts: Sequence[HostName
 @transaction.atomic(durable=True)
 def assign_host(agent_uuid: UUID, host: HostName, *, actor: Actor = SYSTEM) -> Host:
     """Return the host, spoken for by this trusted agent from now on. Raises: NotFound, AgentExists, InvalidInput."""
-    agent = Agent.objects.select_for_update().filter(pk=agent_uuid, state=Agent.State.TRUSTED).first()
+    agent = Agent.objects.select_for_update(no_key=True).filter(pk=agent_uuid, state=Agent.State.TRUSTED).first()
     if agent is None:
         raise NotFound()
     return _assign(agent, host, actor)
@@ -67,7 +67,7 @@ def assign_host(agent_uuid: UUID, host: HostName, *, actor: Actor = SYSTEM) -> H
 @transaction.atomic(durable=True)
 def revoke_agent(agent_uuid: UUID, *, actor: Actor = SYSTEM) -> Agent:
     """Return the agent, believed no more; its hosts are silent from now on. Raises: NotFound."""
-    agent = Agent.objects.select_for_update().filter(pk=agent_uuid).first()
+    agent = Agent.objects.select_for_update(no_key=True).filter(pk=agent_uuid).first()
     if agent is None:
         raise NotFound()
     if agent.state != Agent.State.REVOKED:
@@ -165,7 +165,7 @@ def _assign(agent: Agent, named: HostName, actor: Actor) -> Host:
     except WordError as error:
         hint = "Take it from the command hostid on that host: eight hex digits, without 0x."
         raise InvalidInput(code=error.code, field="hostid", message=error.message, hint=hint) from None
-    host, _ = Host.objects.select_for_update().get_or_create(owner_hostid=owner_hostid)
+    host, _ = Host.objects.select_for_update(no_key=True).get_or_create(owner_hostid=owner_hostid)
     before = host.agent
     if before is not None and before.pk != agent.pk and before.state == Agent.State.TRUSTED:
         raise AgentExists(owner_hostid=owner_hostid, agent=str(before.pk))

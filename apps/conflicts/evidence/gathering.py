@@ -22,7 +22,7 @@ from apps.conflicts.evidence.asking import ANSWER_WITHIN, Answer, Asking, Look, 
 from apps.conflicts.models import Conflict, EvidenceRow, EvidenceSheet
 from apps.fleet.models import Host
 from apps.history.actors import Actor, part
-from apps.history.services import append
+from apps.history.services import append, events_last
 from apps.jobs.models import Job
 from apps.jobs.results import TakenResult
 from apps.jobs.services import insert_job
@@ -76,8 +76,9 @@ def make_evidence_sheet(
         deadline_at=now + ANSWER_WITHIN + timedelta(seconds=window_s),
     )
     words_before = subject.words_before if subject and subject.words_before else now
-    asking = Asking(sheet, _probe_job(sheet), words_before, now)
-    EvidenceRow.objects.bulk_create(row for probe in PROBES for row in probe.ask(asking))
+    with events_last():  # each job is an event and names a host, whose row somebody else may hold
+        asking = Asking(sheet, _probe_job(sheet), words_before, now)
+        EvidenceRow.objects.bulk_create(row for probe in PROBES for row in probe.ask(asking))
     nudge(COMPLETE)
     return sheet
 
@@ -93,7 +94,7 @@ def complete_evidence_sheet(sheet_id: UUID, *, now: datetime) -> bool:
 
     The caller has a transaction open. A sheet that is complete never changes.
     """
-    sheet = EvidenceSheet.objects.select_for_update().select_related(None).get(pk=sheet_id)
+    sheet = EvidenceSheet.objects.select_for_update(no_key=True).select_related(None).get(pk=sheet_id)
     if sheet.state != EvidenceSheet.State.GATHERING:
         return False
     rows = list(sheet.rows.select_related("sheet__zone", "sheet__target"))

@@ -28,7 +28,7 @@ def forced_action_for_update(
     version: the one the actor has read, None when it does not matter.
     Raises: NotFound (absent and invisible alike), NotAllowed, VersionMismatch.
     """
-    visible = forced_actions_visible_to(actor).select_for_update(of=("self",))
+    visible = forced_actions_visible_to(actor).select_for_update(no_key=True, of=("self",))
     action = visible.filter(pk=forced_action_id).first()
     if action is None:
         raise NotFound()
@@ -40,7 +40,7 @@ def forced_action_for_update(
 
 def locked(forced_action_id: UUID) -> ForcedAction:
     """Return the locked forced action, for the reconcilers."""
-    rows = ForcedAction.objects.select_for_update(of=("self",))
+    rows = ForcedAction.objects.select_for_update(no_key=True, of=("self",))
     return rows.select_related("zone", "target", "requested_by", "policy").get(pk=forced_action_id)
 
 

@@ -16,7 +16,7 @@ from apps.forced_actions.services.names import SUBJECT
 from apps.forced_actions.workflow import MAX_ISSUES, Move
 from apps.forced_actions.workflow import State as ActionState
 from apps.history.actors import Actor, part
-from apps.history.services import append
+from apps.history.services import append, events_last
 from apps.jobs.models import Job
 from apps.jobs.services import insert_job
 from apps.jobs.workflow import ACTIVE, State
@@ -208,17 +208,18 @@ def _vetoed(action: ForcedAction) -> None:
 
 
 def _succeed(action: ForcedAction) -> None:
-    if action.vetoed_at is not None:
-        append("forced-action.veto-too-late", actor=CONTROL, subjects=subjects_of(action), data={})
-    _end(action, Move.SUCCEED, "done", f"A reading by {action.target} after the act names it as the owner.")
-    if action.conflict_id is not None:
-        _close_conflict(action, action.conflict_id)
+    with events_last():  # the conflict is locked after something was said
+        if action.vetoed_at is not None:
+            append("forced-action.veto-too-late", actor=CONTROL, subjects=subjects_of(action), data={})
+        _end(action, Move.SUCCEED, "done", f"A reading by {action.target} after the act names it as the owner.")
+        if action.conflict_id is not None:
+            _close_conflict(action, action.conflict_id)
 
 
 def _close_conflict(action: ForcedAction, conflict_id: UUID) -> None:
     """The conflict says what closed it, also when the reading of the act had closed it a moment before."""
     how = f"{_DEEDS[action.kind]} {action.pk}"
-    conflict = Conflict.objects.select_for_update().get(pk=conflict_id)
+    conflict = Conflict.objects.select_for_update(no_key=True).get(pk=conflict_id)
     if conflict.resolved_at is not None and conflict.resolved_at < action.requested_at:
         return
     conflict.resolved_at = conflict.resolved_at or action.ended_at

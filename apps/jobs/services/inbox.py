@@ -70,7 +70,7 @@ def open_posted(agent: Agent, envelope: bytes) -> Posted:
 @transaction.atomic(durable=True)
 def store_reports(agent: Agent, posted: Sequence[Posted]) -> Held:
     """Return what is held of the epoch of the last report after all that were new are in the inbox."""
-    agent = Agent.objects.select_for_update().get(pk=agent.pk)
+    agent = Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)
     now = timezone.now()
     epoch = posted[-1].epoch if posted else agent.epoch
     stored = [
