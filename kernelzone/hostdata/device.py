@@ -20,6 +20,8 @@ from kernelzone.hostdata.region import REGION_BYTES, SLOT_OFFSETS, ZERO_SLOT
 
 # Solaris has no O_DIRECT: there a raw device (/dev/rdsk) is direct by itself.
 _DIRECT: Final = getattr(os, "O_DIRECT", 0)
+# Shared pages, mmap's default, would be one buffer for all processes forked from this one.
+_OWN_PAGES: Final = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 _TRIES: Final = 3
 _PAUSE_S: Final = 0.005
 Pair = tuple[bytes, bytes]
@@ -97,7 +99,7 @@ class _Buffer(threading.local):
     than the reading itself."""
 
     def __init__(self) -> None:
-        self.page = mmap.mmap(-1, 4 * SLOT_BYTES)
+        self.page = mmap.mmap(-1, 4 * SLOT_BYTES, flags=_OWN_PAGES)
         view = memoryview(self.page)
         self.parts = [view[at : at + SLOT_BYTES] for at in range(0, 4 * SLOT_BYTES, SLOT_BYTES)]
 
@@ -132,7 +134,7 @@ def _open_to_read(path: Path) -> int:
 
 def _write_flushed(path: Path, content: bytes, offset: int) -> int:
     """Write `content` in one call and flush it; return how many bytes the device took."""
-    with mmap.mmap(-1, len(content)) as page:
+    with mmap.mmap(-1, len(content), flags=_OWN_PAGES) as page:
         page[:] = content
         fd = os.open(path, os.O_RDWR | os.O_DSYNC | os.O_CLOEXEC)
         try:
