@@ -14,7 +14,9 @@ import httpx
 import pytest
 import time_machine
 import typer
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from django.utils import timezone
 from fake_agent import Fleet
 
@@ -63,10 +65,26 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Callable[..., Ended
     return run
 
 
+class Door(httpx.WSGITransport):
+    """The site within this process, in the transaction of the test: no request ends the connection."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        signals = (request_started, request_finished)
+        for signal in signals:
+            signal.disconnect(close_old_connections)
+        try:
+            response = super().handle_request(request)
+            response.read()
+        finally:
+            for signal in signals:
+                signal.connect(close_old_connections)
+        return response
+
+
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
     """Commands reach the site of this test."""
-    door = httpx.WSGITransport(app=get_wsgi_application())
+    door = Door(app=get_wsgi_application())
     monkeypatch.setattr(client, "transport", lambda: door)
     monkeypatch.delenv("KZFLEET_URL", raising=False)
     # the site's settings, which a command does not have, would let httpx tell of every request
