@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from kzfleet.up.broker import broker_answers
 from kzfleet.up.look import answers
 
 pytestmark = pytest.mark.journey
@@ -100,24 +101,32 @@ def test_kill_9_of_the_supervisor_leaves_nothing_running(tmp_path: Path) -> None
         wait_for(lambda: processes_of(tmp_path) == {}, 30)
 
 
-def test_a_second_one_on_the_same_state_or_port_is_one_sentence(tmp_path: Path) -> None:
-    port = free_port()
-    with make_run(tmp_path / "one", "--empty", "--port", str(port)):
-        same_state = refused(tmp_path / "one", free_port())
-        same_port = refused(tmp_path / "two", port)
+@pytest.fixture(scope="module")
+def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
+    """The state folder and the port of a site that runs without the demonstration fleet."""
+    var, port = tmp_path_factory.mktemp("up") / "var", free_port()
+    with make_run(var, "--empty", "--port", str(port)):
+        yield var, port
+
+
+def test_a_second_one_on_the_same_state_or_port_is_one_sentence(empty_site: tuple[Path, int], tmp_path: Path) -> None:
+    var, port = empty_site
+
+    same_state, same_port = refused(var, free_port()), refused(tmp_path, port)
 
     assert re.fullmatch(r"CommandError: kzfleet already runs on .*: stop that one first, .*\n", same_state)
     assert re.fullmatch(rf"CommandError: Port {port} is taken by another program: .*\n", same_port)
 
 
-def test_a_killed_broker_and_web_come_back(tmp_path: Path) -> None:
-    port = free_port()
-    with make_run(tmp_path, "--empty", "--port", str(port)):
-        for words in ("redis-server", "valkey-server", "uvicorn"):
-            for pid in [pid for pid, line in processes_of(tmp_path).items() if words in line]:
-                os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not answers(f"http://127.0.0.1:{port}/healthz"), 30)
-        wait_for(lambda: answers(f"http://127.0.0.1:{port}/healthz"), START_WAIT_S)
+def test_a_killed_broker_and_web_come_back(empty_site: tuple[Path, int]) -> None:
+    var, port = empty_site
+
+    for words in ("redis-server", "valkey-server", "uvicorn"):
+        for pid in [pid for pid, line in processes_of(var).items() if words in line]:
+            os.kill(pid, signal.SIGKILL)
+
+    wait_for(lambda: not answers(f"http://127.0.0.1:{port}/healthz"), 30)
+    wait_for(lambda: answers(f"http://127.0.0.1:{port}/healthz") and broker_answers(var), START_WAIT_S)
 
 
 def refused(var: Path, port: int) -> str:
