@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from apps.fleet.models import Agent
 from apps.history.actors import agent as agent_actor
-from apps.history.services import append
+from apps.history.services import append, events_last
 from apps.jobs.models import ReportEnvelope, ReportSeen
 from apps.jobs.services.reading_reports import REFUSALS, Item, ReportRefused, read_rows
 from apps.jobs.services.taking import take_answer, take_routine
@@ -69,6 +69,13 @@ def _ingest(limit: int, only: int | None = None) -> int:
     if not rows:
         return 0
     items = _leading(read_rows(rows, Agent.objects.in_bulk({row.agent_id for row in rows})))
+    with events_last():
+        _take_in(items, now)
+    ReportEnvelope.objects.filter(pk__in=[item.row.pk for item in items]).delete()
+    return len(items)
+
+
+def _take_in(items: list[Item], now: datetime) -> None:
     if items[0].is_routine:
         take_routine(items, now)
     elif items[0].refused is None:
@@ -76,8 +83,6 @@ def _ingest(limit: int, only: int | None = None) -> int:
     for item in items:
         if item.refused is not None:
             _put_aside(item.row, item.agent, item.refused, item)
-    ReportEnvelope.objects.filter(pk__in=[item.row.pk for item in items]).delete()
-    return len(items)
 
 
 def _ingest_one_by_one() -> int:
@@ -127,7 +132,8 @@ def _leading(items: list[Item]) -> list[Item]:
 
 def _take_or_refuse(item: Item, now: datetime) -> None:
     try:
-        with transaction.atomic():
+        # what a refused report said meanwhile goes with its savepoint
+        with transaction.atomic(), events_last():
             take_answer(item, now)
     except ReportRefused as refused:
         item.refused = refused
