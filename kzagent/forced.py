@@ -43,9 +43,9 @@ def run_forced(case: Case) -> Said:
     """
     for number, check, what in FORCED_KINDS:
         if what:
-            case.say_progress(number - FORCED_KINDS[0].number, len(FORCED_KINDS), what)
+            case.say_progress(number - FORCED_KINDS[0].number, len(FORCED_KINDS), what, f"{what} ...")
         check(case)
-    case.say_progress(1, STEPS, "claiming host data")
+    case.say_progress(1, STEPS, "claiming host data", "every check has passed; claiming host data ...")
     try:
         ended = case.driver.claim(case.zone, _claim_of(case))
     except (DriverError, JournalError) as error:
@@ -79,7 +79,7 @@ def _claim_of(case: Case) -> ForcedClaim:
 
 def _attached(case: Case) -> Said:
     """Finish the attach whose claim was won. From here on a failure is never "not applied"."""
-    case.say_progress(3, STEPS, "host data names this host, attaching", "Host data was claimed.")
+    case.say_progress(3, STEPS, "host data names this host, attaching", "host data was claimed; attaching ...")
     begin_attach(case.agent.journal, case.order.order)
     crashpoint("agent.during-attach")
     try:

@@ -1,7 +1,7 @@
 // What pages do with JavaScript and can do without: times in the reader's zone, the theme, "/" to find.
 "use strict";
 
-const clock = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "medium"});
+const clock = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "long"});
 
 function localise(root) {
   for (const time of root.querySelectorAll("time.clock[datetime]")) {

@@ -118,7 +118,7 @@ def _watches(window: Window, approver: Window) -> None:
     order = window.page.locator("section.panel", has=window.page.get_by_role("heading", name="The order"))
     expect(order.locator("progress")).to_be_visible(timeout=SETTLED_MS)
     expect(order.locator("progress")).to_contain_text(re.compile(r"\d of \d"))
-    expect(order.locator("figure.terminal pre")).to_contain_text("Host data was claimed.", timeout=SETTLED_MS)
+    expect(order.locator("figure.terminal pre")).to_contain_text("host data was claimed", timeout=SETTLED_MS)
     window.picture("forced-action-executing")
     for one in (window, approver):
         expect(one.page.locator(".title-row")).to_contain_text("done", timeout=SETTLED_MS)
