@@ -48,7 +48,7 @@ def reading_of(conflict: Conflict) -> Reading | None:
 def zoneadm_message(conflict: Conflict) -> str:
     """Return, byte for byte, what `zoneadm attach` prints on the host that wants the zone; "" without a record."""
     reading = reading_of(conflict)
-    in_use = in_use_of(reading, _name_here(conflict)) if reading else None
+    in_use = in_use_of(reading, name_here(conflict)) if reading else None
     return in_use_message(in_use) if in_use else ""
 
 
@@ -78,6 +78,7 @@ def sheet_progress(sheet: EvidenceSheet) -> Job | None:
     return Job.objects.filter(key=f"sheet:{sheet.pk}:probe").first()
 
 
-def _name_here(conflict: Conflict) -> str:
+def name_here(conflict: Conflict) -> str:
+    """Return what the host the conflict is about calls the zone."""
     placement = conflict.zone.placements.filter(host=conflict.host_id, gone_at=None).first()
     return placement.name if placement else conflict.zone.name

@@ -19,7 +19,13 @@ from apps.base import live
 from apps.base.errors import DomainError, NotFound
 from apps.conflicts.doors import FORCED, Door, DoorState, Way, door_of, doors
 from apps.conflicts.models import Conflict, EvidenceRow, EvidenceSheet
-from apps.conflicts.selectors import conflicts_visible_to, latest_sheet, sheet_progress, zoneadm_message
+from apps.conflicts.selectors import (
+    conflicts_visible_to,
+    latest_sheet,
+    name_here,
+    sheet_progress,
+    zoneadm_message,
+)
 from apps.conflicts.sentences import conflict_sentence
 from apps.conflicts.services import acknowledge_conflict, assert_word, gather_evidence, take_door, waive_door
 from apps.fleet.models import Host
@@ -87,9 +93,10 @@ def request_forced(request: HttpRequest, pk: UUID, door: str) -> HttpResponse:
     context = {
         "conflict": conflict,
         "door": door,
-        "title": f"Request {door} of {conflict.zone.name}",
+        "title": f"Request {_REQUESTS[Door(door)]} {conflict.zone.name}",
         "way": door_of(conflict, Door(door), timezone.now()),
-        "command": forced_command(door, conflict.zone.name),
+        "command": forced_command(door, name_here(conflict)),
+        "name_here": name_here(conflict),
         "target": conflict.host,
         "message": zoneadm_message(conflict),
         "policy": current_policy(),
@@ -171,7 +178,7 @@ def _context(request: HttpRequest, conflict: Conflict, now: datetime) -> dict[st
         "may": {name.replace(".", "__"): has_permission(request.user, name) for name in _ACTS},
         "forced_doors": FORCED,
         "probe_titles": PROBE_TITLES,
-        "command": f"{conflict.host}# {' '.join(attach(conflict.zone.name))}" if conflict.host else "",
+        "command": f"{conflict.host}# {' '.join(attach(name_here(conflict)))}" if conflict.host else "",
         "now": now,
     }
 
@@ -205,6 +212,7 @@ _ACTS: Final = (
     "zones.run",
     "forced_actions.request",
 )
+_REQUESTS: Final = {Door.FORCE_TAKEOVER: "a forced takeover of", Door.INITIALIZE_HOSTDATA: "new host data for"}
 _TITLES: Final = {
     Conflict.Kind.HELD_ELSEWHERE: "is held elsewhere",
     Conflict.Kind.KEY_WRONG: "is sealed with another key",

@@ -22,6 +22,7 @@ from apps.forced_actions.models import Approval, ForcedAction
 from apps.forced_actions.selectors import (
     approvals_of,
     changes_of,
+    command_of,
     forced_actions_visible_to,
     job_of,
     latest_warrant,
@@ -39,7 +40,8 @@ from apps.history.refusals import record_refusal
 from apps.history.selectors import events_about
 from apps.jobs.models import Job
 from apps.jobs.selectors import lines_of
-from kzfleet.pages.door_words import FORCED_TITLES, PROBE_TITLES, forced_command
+from kzfleet.pages.door_words import PROBE_TITLES
+from kzfleet.pages.letter import configurations_compared, loser_of, title_of, what_is_lost, who_else
 
 PAGE_SIZE: Final = 50
 EVENTS_SHOWN: Final = 30
@@ -147,12 +149,14 @@ def _context(request: HttpRequest, action: ForcedAction) -> dict[str, Any]:
         "action": action,
         "address": f"/forced-actions/{action.pk}",
         "zone": action.zone,
-        "title": _title(action),
+        "title": title_of(action),
         "probe_titles": PROBE_TITLES,
         "steps": _steps(action, job),
-        "command": forced_command(action.kind, action.zone.name),
-        "loser": _loser(action),
-        "lost": _lost(action),
+        "command": command_of(action),
+        "loser": loser_of(action),
+        "lost": what_is_lost(action),
+        "who_else": who_else(action, timezone.now()),
+        "compared": configurations_compared(action) if action.loser_hostid else None,
         "rows": list(action.sheet.rows.all()) if action.sheet else [],
         "observing": _observing(action),
         "changes": _changes(action),
@@ -172,12 +176,6 @@ def _context(request: HttpRequest, action: ForcedAction) -> dict[str, Any]:
     }
 
 
-def _title(action: ForcedAction) -> str:
-    if action.kind == ForcedAction.Kind.INITIALIZE_HOSTDATA:
-        return f"{FORCED_TITLES[action.kind]} {action.zone.name} on {action.target}"
-    return f"{FORCED_TITLES[action.kind]} of {action.zone.name} by {action.target}"
-
-
 _CAN_BE_VETOED: Final = {State.PENDING, State.RELEASING, State.EXECUTING}
 
 
@@ -195,25 +193,6 @@ def _why_not(user: Any, action: ForcedAction) -> str:
     if action.approvals.filter(person_id=user.person_id).exists():
         return "You have decided already."
     return ""
-
-
-def _loser(action: ForcedAction) -> dict[str, str]:
-    """Return what host data says of the host that loses the zone."""
-    record = (action.sheet.reading.facts.get("record") if action.sheet and action.sheet.reading else None) or {}
-    return {"owner_hostid": action.loser_hostid, "hostname": record.get("owner_hostname", "")}
-
-
-def _lost(action: ForcedAction) -> list[str]:
-    """Return what the act loses, in sentences, from the reading the request rests on."""
-    record = (action.sheet.reading.facts.get("record") if action.sheet and action.sheet.reading else None) or {}
-    found = ["The certainty that the zone runs nowhere else: afterwards nothing can detect that."]
-    if action.kind == ForcedAction.Kind.INITIALIZE_HOSTDATA:
-        found.append("The key: a new one is made, and a suspended zone loses its memory image.")
-    elif record.get("is_suspended"):
-        found.append("Nothing of the suspended zone: its image is kept and resumed at the next boot.")
-    if record.get("state") in {"running", "ready"}:
-        found.append("Writes that its owner still holds in memory.")
-    return found
 
 
 def _observing(action: ForcedAction) -> Job | None:

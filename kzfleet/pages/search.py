@@ -43,7 +43,7 @@ class Found(NamedTuple):
 @page()
 def show_search(request: HttpRequest) -> HttpResponse:
     """Return what the text finds; a single finding is gone to at once."""
-    text = request.GET.get("q", "").strip()[:LONGEST].replace("\x00", "")
+    text = request.GET.get("q", "").strip()[:LONGEST]
     found = [one for search in SEARCHES for one in search(request.user, text)] if text else []
     if len(found) == 1:
         return redirect(found[0].path)

@@ -159,7 +159,7 @@ def test_a_digest_finds_its_reading(fleet: Fleet, vera: Any, browser_client: Any
     assert response["Location"] == f"/zones/{zone('kz-web01').pk}"
 
 
-@pytest.mark.parametrize("text", ["nothing-is-called-so", "\x00", "%", "'; DROP TABLE zones_zone; --", "9" * 40])
+@pytest.mark.parametrize("text", ["nothing-is-called-so", "%", "'; DROP TABLE zones_zone; --", "9" * 40])
 def test_what_is_not_found_is_said_and_breaks_nothing(fleet: Fleet, vera: Any, browser_client: Any, text: str) -> None:
     response = browser_client(vera).get("/search", {"q": text})
 
