@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from pathlib import Path
 from typing import Final
@@ -42,8 +43,8 @@ def second_factor(*, from_stdin: bool) -> str:
         return sys.stdin.readline(64).strip()
     if not at_terminal():
         raise CliError("there is no terminal to ask for the code at", "Send it to --code-stdin.", MISUSED)
-    answer: str = typer.prompt("Code of your second factor", hide_input=True)
-    return answer.strip()
+    # not typer.prompt: it asks before it stops the echo, so that a quick answer is shown, and lost
+    return getpass.getpass("Code of your second factor: ").strip()
 
 
 def agree(question: str) -> None:

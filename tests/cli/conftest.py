@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import io
 import json
 import logging
@@ -189,13 +190,14 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     def give(*said: str) -> list[str]:
         waiting, asked = list(said), []
 
-        def answer(question: str, *, hide_input: bool = False, **rest: Any) -> str:
-            asked.append(f"{question} (hidden)" if hide_input else question)
+        def answer(question: str, **rest: Any) -> str:
+            asked.append(question)
             return waiting.pop(0)
 
         monkeypatch.setattr(Typed, "is_terminal", True)
         monkeypatch.setattr(typer, "prompt", answer)
         monkeypatch.setattr(typer, "confirm", lambda question, **rest: answer(question) == "y")
+        monkeypatch.setattr(getpass, "getpass", lambda question: answer(f"{question}(unseen)"))
         return asked
 
     return give

@@ -88,7 +88,7 @@ def test_an_approver_is_shown_the_evidence_and_asked_and_the_digest_that_was_sho
 
     assert said.status == 0, said.err
     assert said.out.index(f"digest {frozen.evidence_sha256}") < said.out.index("1 of 2 approvals")
-    assert asked == ["Approve exactly this?", "Code of your second factor (hidden)"]
+    assert asked == ["Approve exactly this?", "Code of your second factor: (unseen)"]
     approval = frozen.approvals.get()
     assert (approval.approver, approval.evidence_sha256, approval.comment) == (
         people.adam,
