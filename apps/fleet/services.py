@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -21,10 +22,12 @@ from apps.history.actors import agent as agent_actor
 from apps.history.services import append
 from kernelzone.envelope import EnvelopeError, public_key
 from kernelzone.facts import HostFacts
-from kernelzone.words import WordError, host_id
+from kernelzone.words import WordError, host_id, shown
 
 # a sighting of a known identity is written at most so often: it says nothing new
 IDENTITY_SEEN_EVERY: Final = timedelta(hours=1)
+_LONGEST_HOSTNAME: Final = 255
+_LONGEST_RELEASE: Final = 32
 _SAID_BY_HOST: Final = ("hostname", "boot_environment", "boot_environment_uuid", "release", "boot_id")
 
 
@@ -108,7 +111,7 @@ def retire_host(owner_hostid: str, *, actor: User) -> Host:
 
 def record_host_facts(seen: Sequence[tuple[Host, HostFacts]], *, now: datetime) -> None:
     """The hosts and their identities are as `seen` says, the last word on each counting. The caller's transaction."""
-    newest = {host.pk: (host, facts) for host, facts in seen}
+    newest = {host.pk: (host, _as_kept(facts)) for host, facts in seen}
     changed = [host for host, facts in newest.values() if _copy_facts(host, facts)]
     Host.objects.bulk_update(changed, _SAID_BY_HOST, batch_size=200)
     Host.objects.filter(pk__in=list(newest)).update(inspected_at=now, last_heard_at=now)
@@ -190,6 +193,17 @@ def _set_maintenance(host: Host, since: datetime | None, event: str, actor: User
     host.maintenance_since = since
     host.save(update_fields=["maintenance_since"])
     append(event, actor=person(actor), subjects=[("host", host.owner_hostid)], data={})
+
+
+def _as_kept(facts: HostFacts) -> HostFacts:
+    # a host says what it likes of itself, and people read it on pages and in terminals
+    return replace(
+        facts,
+        hostname=shown(facts.hostname, _LONGEST_HOSTNAME),
+        boot_environment=shown(facts.boot_environment),
+        release=shown(facts.release, _LONGEST_RELEASE),
+        boot_id=shown(facts.boot_id),
+    )
 
 
 def _copy_facts(host: Host, facts: HostFacts) -> bool:
