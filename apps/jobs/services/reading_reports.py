@@ -148,7 +148,8 @@ def _place(item: Item, jobs: dict[UUID, Job], hosts: dict[str, Host], news: set[
 def _place_answer(item: Item, job: Job | None, news: set[int]) -> None:
     if job is None:
         raise ReportRefused("RESULT_JOB", REFUSALS["RESULT_JOB"])
-    if job.agent_id != item.agent.pk:
+    # an agent that spoke for the host when it was asked, and does not any more, is not believed about it
+    if (job.agent_id, job.host.agent_id) != (item.agent.pk, item.agent.pk):
         raise ReportRefused("RESULT_AGENT", REFUSALS["RESULT_AGENT"])
     if item.said.owner_hostid not in (None, job.host.owner_hostid):
         raise ReportRefused("RESULT_HOST", REFUSALS["RESULT_HOST"])
