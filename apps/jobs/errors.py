@@ -21,3 +21,12 @@ class KeyTaken(DomainError):
     status = 409
     message = "this was ordered already, with other content"
     hint = "Reload, and look at the job that is there."
+
+
+class ForcedOrder(DomainError):
+    """The order of a forced action is not taken back as a job: that is a veto, and needs who may say no."""
+
+    code = "forced_order"
+    status = 409
+    message = "the order of a forced action is not cancelled as a job"
+    hint = "Veto the forced action on its own page; until the agent begins to write, one no ends it."

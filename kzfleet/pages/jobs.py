@@ -21,6 +21,7 @@ from apps.jobs.models import Job
 from apps.jobs.selectors import jobs_somebody_wanted, jobs_visible_to, lines_of
 from apps.jobs.services import cancel_job
 from apps.jobs.workflow import ACTIVE, State
+from kernelzone.orders import KINDS, Effect, Kind
 
 PAGE_SIZE: Final = 50
 EVENTS_SHOWN: Final = 12
@@ -71,7 +72,7 @@ def show_job(request: HttpRequest, pk: UUID) -> HttpResponse:
         "moments": _moments(job),
         "subject_path": _subject_path(job),
         "is_active": job.state in ACTIVE,
-        "may_cancel": job.state in ACTIVE and has_permission(request.user, "jobs.cancel"),
+        "may_cancel": _can_be_cancelled(job) and has_permission(request.user, "jobs.cancel"),
         "events": events_about("job", job.pk)[:EVENTS_SHOWN],
     }
     return live.show(request, "jobs/page.html", "jobs/_live.html", context)
@@ -85,6 +86,10 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     if job.state != State.CANCELLED:
         messages.warning(request, "It runs already; its agent was asked to take it back.")
     return redirect("job", pk=pk)
+
+
+def _can_be_cancelled(job: Job) -> bool:
+    return job.state in ACTIVE and KINDS[Kind(job.kind)].effect is not Effect.FORCED
 
 
 def _moments(job: Job) -> list[Moment]:

@@ -11,13 +11,13 @@ from apps.accounts.models import User
 from apps.accounts.selectors import require
 from apps.history.actors import Actor, person
 from apps.history.services import append
-from apps.jobs.errors import OrderFinished
+from apps.jobs.errors import ForcedOrder, OrderFinished
 from apps.jobs.models import Job
 from apps.jobs.selectors import job_for_update
 from apps.jobs.services.inserting import insert_job
 from apps.jobs.services.moving import move_job, subjects_of
 from apps.jobs.workflow import OPEN, WAITING, Move, State
-from kernelzone.orders import Kind
+from kernelzone.orders import KINDS, Effect, Kind
 
 WITHDRAWAL: Final = "withdrawal"
 
@@ -26,10 +26,12 @@ WITHDRAWAL: Final = "withdrawal"
 def cancel_job(job_id: UUID, *, actor: User) -> Job:
     """Return the job, cancelled; one that runs already stays so, and its agent is asked to take the order back.
 
-    Raises: NotFound, NotAllowed, OrderFinished.
+    Raises: NotFound, NotAllowed, ForcedOrder, OrderFinished.
     """
     job = job_for_update(job_id, actor=actor)
     require(actor, "jobs.cancel")
+    if KINDS[Kind(job.kind)].effect is Effect.FORCED:
+        raise ForcedOrder()
     return withdraw_job(job, actor=person(actor), requested_by=actor)
 
 

@@ -124,6 +124,14 @@ def test_a_job_is_taken_back_once(client_of, olga, make_job):
     assert Event.objects.latest("seq").type == "job.refused"
 
 
+def test_the_order_of_a_forced_action_is_not_cancelled_as_a_job(client_of, olga, make_job):
+    job = make_job("sent", kind="force-takeover", args={"quiet_window_s": 5}, warrant={})
+    answer = client_of(olga).post(f"/api/v1/jobs/{job.pk}/cancel")
+    assert (answer.status_code, answer.json()["code"]) == (409, "forced_order")
+    job.refresh_from_db()
+    assert job.state == "sent"
+
+
 def test_a_list_of_jobs_asks_as_often_for_one_as_for_fifty(client_of, vera, make_job, django_assert_max_num_queries):
     make_job("sent")
     client = client_of(vera)
