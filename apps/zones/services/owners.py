@@ -15,6 +15,7 @@ from apps.history.services import append
 from apps.zones.bulk import parts, rows_in, update_rows
 from apps.zones.models import BootStorage, OwnershipInterval, Placement, Reading, Sighting, Zone
 from apps.zones.selectors import facts_of
+from apps.zones.services.readings import Recorded
 from kernelzone.facts import ReadingFacts, RegionStatus
 from kernelzone.ownership import verdict
 
@@ -23,12 +24,12 @@ _CONTROL: Final[Actor] = part("control")
 _FOLLOWS: Final = ("name", "high_water", "verdict", "owner_hostid", "retired_at")
 
 
-def settle_owners(zone_ids: Iterable[UUID], recorded: Sequence[Reading], *, now: datetime) -> None:
+def settle_owners(zone_ids: Iterable[UUID], recorded: Sequence[Recorded], *, now: datetime) -> None:
     """Verdict, owner, high-water mark, name and timeline of these zones follow from what is known of them now."""
     # NO KEY UPDATE: a row that names the zone may be inserted meanwhile, by whoever holds a conflict we lock later
     rows = Zone.objects.select_for_update(no_key=True).order_by("pk")
     zones = list(rows_in(rows, "pk", sorted(zone_ids)))
-    known = _known(zones, _highest_generations(recorded))
+    known = _known(zones, recorded)
     timeline = _Timeline([], [])
     before = {zone.pk: _kept(zone) for zone in zones}
     for zone in zones:
@@ -38,11 +39,20 @@ def settle_owners(zone_ids: Iterable[UUID], recorded: Sequence[Reading], *, now:
     OwnershipInterval.objects.bulk_create(timeline.begun)
 
 
+class _Placed(NamedTuple):
+    """What counts of one placement here."""
+
+    zone_id: UUID
+    name: str
+    state: str
+    owner_hostid: str
+
+
 class _Known(NamedTuple):
     """What is known of some zones, by zone. `highest`: the highest verified generation among the newest readings."""
 
-    readings: dict[UUID, list[Reading]]
-    placements: dict[UUID, list[Placement]]
+    readings: dict[UUID, dict[Reading, ReadingFacts]]
+    placements: dict[UUID, list[_Placed]]
     present: dict[UUID, OwnershipInterval]
     highest: dict[UUID, int]
     has_storage: set[UUID]
@@ -53,28 +63,45 @@ class _Timeline(NamedTuple):
     begun: list[OwnershipInterval]
 
 
-def _known(zones: Sequence[Zone], highest: dict[UUID, int]) -> _Known:
+def _known(zones: Sequence[Zone], recorded: Sequence[Recorded]) -> _Known:
     ids = [zone.pk for zone in zones]
-    readings: dict[UUID, list[Reading]] = {}
-    # a reading from before the boot storage moved to this zone says nothing about it
-    ours = Sighting.objects.filter(reading__zone=F("storage__zone")).select_related("reading")
-    for sighting in rows_in(ours, "storage__zone", ids):
-        readings.setdefault(sighting.reading.zone_id, []).append(sighting.reading)
-    placements: dict[UUID, list[Placement]] = {}
-    for row in rows_in(Placement.objects.filter(gone_at=None).select_related("host"), "zone", ids):
-        placements.setdefault(row.zone_id, []).append(row)
+    placements: dict[UUID, list[_Placed]] = {}
+    here = Placement.objects.filter(gone_at=None)
+    for some in parts(ids):
+        for found in here.filter(zone__in=some).values_list("zone", "name", "state", "host__owner_hostid"):
+            placements.setdefault(found[0], []).append(_Placed._make(found))
     present = {row.zone_id: row for row in rows_in(OwnershipInterval.objects.filter(until=None), "zone", ids)}
-    storages = {row.zone_id for row in rows_in(BootStorage.objects.only("zone"), "zone", ids)}
-    return _Known(readings, placements, present, highest, storages)
+    storages = BootStorage.objects.order_by()
+    has_storage = {
+        zone for some in parts(ids) for zone in storages.filter(zone__in=some).values_list("zone", flat=True)
+    }
+    return _Known(_readings(ids, recorded), placements, present, _highest_generations(recorded), has_storage)
+
+
+def _readings(zone_ids: Sequence[UUID], recorded: Sequence[Recorded]) -> dict[UUID, dict[Reading, ReadingFacts]]:
+    """Return the newest readings of each zone, and what they say; those recorded just now are not fetched again."""
+    # a reading from before the boot storage moved to this zone says nothing about it
+    ours = Sighting.objects.filter(reading__zone=F("storage__zone"))
+    newest = [
+        pk for some in parts(zone_ids) for pk in ours.filter(storage__zone__in=some).values_list("reading", flat=True)
+    ]
+    known = {one.row.pk: one for one in recorded}
+    older = rows_in(Reading.objects.all(), "pk", (pk for pk in newest if pk not in known))
+    known |= {row.pk: Recorded(row, facts_of(row)) for row in older}
+    found: dict[UUID, dict[Reading, ReadingFacts]] = {}
+    for pk in newest:
+        row, facts = known[pk]
+        found.setdefault(row.zone_id, {})[row] = facts
+    return found
 
 
 def _settle(zone: Zone, known: _Known, timeline: _Timeline, now: datetime) -> None:
     placements = known.placements.get(zone.pk, [])
-    facts = {row: facts_of(row) for row in known.readings.get(zone.pk, [])}
+    facts = known.readings.get(zone.pk, {})
     truth = _truth(facts)
     owner = truth.owner_hostid if truth else ""
     # "ours" for a zone as a whole: the owner has it configured, as far as we were told
-    has_it = any(row.host.owner_hostid == owner and row.state != "configured" for row in placements)
+    has_it = any(row.owner_hostid == owner and row.state != "configured" for row in placements)
     zone.verdict = verdict(facts.values(), owner if has_it else "")
     zone.high_water = max(zone.high_water, known.highest.get(zone.pk, 0))
     _name(zone, placements)
@@ -87,7 +114,7 @@ def _settle(zone: Zone, known: _Known, timeline: _Timeline, now: datetime) -> No
         _begin(begun, known.present.get(zone.pk), timeline)
 
 
-def _name(zone: Zone, placements: Sequence[Placement]) -> None:
+def _name(zone: Zone, placements: Sequence[_Placed]) -> None:
     """A zone is called what hosts call it: another name only when none of them uses the present one any more."""
     names = Counter(row.name for row in placements)
     if not names or zone.name in names:
@@ -164,9 +191,9 @@ def _begin(begun: OwnershipInterval, present: OwnershipInterval | None, timeline
         )
 
 
-def _highest_generations(recorded: Iterable[Reading]) -> dict[UUID, int]:
+def _highest_generations(recorded: Iterable[Recorded]) -> dict[UUID, int]:
     highest: dict[UUID, int] = {}
-    for row in recorded:
+    for row, _ in recorded:
         # a header can be forged without the key: only a verified record raises the mark
         if row.record_sha256:
             highest[row.zone_id] = max(highest.get(row.zone_id, 0), row.generation)

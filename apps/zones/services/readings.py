@@ -49,6 +49,13 @@ class Seen(NamedTuple):
         return self.taken.job is not None and bool(self.taken.job.subject_kind)
 
 
+class Recorded(NamedTuple):
+    """A reading that is a row now, and what it says."""
+
+    row: Reading
+    facts: ReadingFacts
+
+
 class _Written(NamedTuple):
     """A reading with its boot storage, and its facts as JSON."""
 
@@ -64,12 +71,12 @@ class _Written(NamedTuple):
 class _Sorted(NamedTuple):
     """New readings in the order they came, those that become the present, and the sightings that were confirmed."""
 
-    new: list[Reading]
+    new: list[Recorded]
     newest: dict[_Key, Reading]
     confirmed: set[int]
 
 
-def record_readings(seen: Sequence[Seen], storages: dict[str, BootStorage], *, now: datetime) -> list[Reading]:
+def record_readings(seen: Sequence[Seen], storages: dict[str, BootStorage], *, now: datetime) -> list[Recorded]:
     """Return the readings that were new and are now rows, in the order they came; the others confirm the last one.
 
     A reading that came late, after a newer one of the same agent, is kept and is not the present.
@@ -77,7 +84,7 @@ def record_readings(seen: Sequence[Seen], storages: dict[str, BootStorage], *, n
     current = _current_sightings(seen, storages)
     written = [_Written(one, storages[one.identity], strict.write(one.facts)) for one in seen if not _is_wrong(one)]
     found = _sort_out(written, current, _nonces_used(written, current), now)
-    Reading.objects.bulk_create(found.new)
+    Reading.objects.bulk_create([one.row for one in found.new])
     _point_at(found.newest, current, now)
     for some in parts(found.confirmed):
         Sighting.objects.filter(pk__in=some).update(confirmed_at=now)
@@ -106,7 +113,7 @@ def _sort_out(
                 found.confirmed.add(current[one.key].pk)
         elif _is_free(one, used):
             reading = _reading(one.seen, one.facts, one.storage, now)
-            found.new.append(reading)
+            found.new.append(Recorded(reading, one.seen.facts))
             if not is_late:
                 found.newest[one.key] = reading
     return found

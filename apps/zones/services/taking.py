@@ -68,7 +68,7 @@ def _take(placements: Placements, seen: list[Seen], *, are_whole: bool, now: dat
     touched = storages.moved
     touched |= note_placements(configured, whole_hosts=list(placements) if are_whole else [], now=now)
     recorded = record_readings(seen, storages.rows, now=now)
-    touched |= {reading.zone_id for reading in recorded}
+    touched |= {one.row.zone_id for one in recorded}
     if touched:
         settle_owners(touched, recorded, now=now)
         for path in settings.ZONES_TOUCHED:
