@@ -34,7 +34,8 @@ def up(*, port: int, empty: bool, verbose: bool) -> None:
     preparation.make_writable(var)
     with preparation.the_only_one(var):
         preparation.refuse_taken_port(port)
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        # SIGINT too: a shell that starts us in the background has it ignored.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _stop_asked)
         supervisor = Supervisor(var / "log", verbose=verbose)
         try:

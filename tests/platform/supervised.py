@@ -3,6 +3,7 @@
 Its one child writes its pid and sleeps; the supervisor says `started` when that pid is there.
 """
 
+import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ def main(folder: Path) -> None:
     """Start the child and run until stopped."""
     supervisor = Supervisor(folder / "log")
     pid_file = folder / "pid"
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # may be ignored where the tests run
     try:
         supervisor.start(Plan("sleeper", (sys.executable, "-c", SLEEPER, str(pid_file)), {}))
         supervisor.run_until(lambda: pid_file.exists() and bool(pid_file.read_text()), timeout_s=30)
