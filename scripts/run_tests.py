@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from test_services import Missing, bring_packages, postgresql, say
@@ -54,7 +55,9 @@ def _pytest(env: dict[str, str], words: list[str]) -> int:
     for name in ("DATABASE_URL", "BROKER_URL", "CACHE_URL"):
         given.pop(name, None)
     argv = [sys.executable, "-m", "pytest", "-q", *words]
-    return subprocess.run(argv, cwd=PROJECT, env={**given, **env}).returncode
+    # A state folder of their own: a `make run` of this checkout hears nothing of the tests.
+    with tempfile.TemporaryDirectory(prefix="kzfleet-tests-") as var:
+        return subprocess.run(argv, cwd=PROJECT, env={**given, **env, "KZFLEET_VAR": var}).returncode
 
 
 def _has_tests(folder: str) -> bool:
