@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from kernelzone import strict
 from kernelzone.facts import PlacementFacts, ReadingFacts, RegionStatus
 from kernelzone.orders import ConfigurationText, InspectResult
-from kernelzone.words import Digest, ZoneName
+from kernelzone.words import ZoneName
 from kzagent.agent import Agent, placement_of
 from kzagent.drivers import ZoneDriver
 from kzagent.errors import DriverError
@@ -67,15 +64,15 @@ def keep(agent: Agent, driver: ZoneDriver, readings: Sequence[ReadingFacts], beg
         )
         for reading in readings
     ]
-    keep_readings(agent.journal, mine)
-    raise_high_water(
-        agent.journal,
-        [
-            (reading.zone_uuid, reading.generation, reading.record_sha256)
-            for reading in readings
-            if reading.status is RegionStatus.CLEAN and reading.zone_uuid is not None
-        ],
-    )
+    seen = [
+        (reading.zone_uuid, reading.generation, reading.record_sha256)
+        for reading in readings
+        if reading.status is RegionStatus.CLEAN and reading.zone_uuid is not None
+    ]
+    # one transaction: each has its price, and whoever waits for the journal waits for all of them
+    with agent.journal.database.writing(durable=False):
+        keep_readings(agent.journal, mine)
+        raise_high_water(agent.journal, seen)
 
 
 def high_water_of(agent: Agent, readings: Iterable[ReadingFacts]) -> dict[str, int]:
@@ -84,22 +81,7 @@ def high_water_of(agent: Agent, readings: Iterable[ReadingFacts]) -> dict[str, i
     return {str(zone_uuid): generation for zone_uuid, generation in marks.items()}
 
 
-def state_digest(result: InspectResult) -> Digest:
-    """Return the digest of what may change about a host: no times and no nonces, which change at every look."""
-    state = strict.write(result)
-    state["host"].pop("at")
-    for reading in state["readings"]:
-        reading.pop("nonce")
-        reading.pop("at")
-    state["configurations"] = [_without_text(configuration) for configuration in state["configurations"]]
-    return Digest(hashlib.sha256(strict.canonical(state)).hexdigest())
-
-
 def _has_learned(placements: Sequence[PlacementFacts], readings: Sequence[ReadingFacts]) -> bool:
     """Return whether the host has taken a zone's uuid from its host data during this very look."""
     unknown = {placement.zone for placement in placements if placement.zone_uuid is None}
     return any(reading.zone in unknown and reading.zone_uuid is not None for reading in readings)
-
-
-def _without_text(configuration: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in configuration.items() if name != "text"}

@@ -61,6 +61,7 @@ class Reports:
         Raises: JournalError.
         """
         is_final = order is not None and said.state in FINAL_REPORT_STATES
+        said = _written(said)  # before the journal is held: others wait for it
         seq = self._journal.add_report(
             lambda epoch, seq: self._signed(self._report(said, order, epoch, seq)),
             order=order,
@@ -72,6 +73,7 @@ class Reports:
 
     def alarm(self, said: Said, order: UUID) -> int:
         """Return the number of a report about `order` that does not become its last report. Raises: JournalError."""
+        said = _written(said)
         seq = self._journal.add_report(
             lambda epoch, seq: self._signed(self._report(said, order, epoch, seq)),
             order=None,
@@ -109,7 +111,7 @@ class Reports:
             progress=said.progress,
             code=said.code,
             lines=tuple(shown(line, MAX_LINE) for line in said.lines),
-            result=None if said.result is None else strict.write(said.result),
+            result=said.result,
             high_water=said.high_water or {},
         )
 
@@ -119,6 +121,11 @@ class Reports:
             smaller = replace(report, state=ReportState.FAILED, code="REPORT_TOO_LARGE", lines=(), result=None)
             payload = _payload(smaller)
         return envelope.sign(payload, payload_type=REPORT_TYPE, key=self._key)
+
+
+def _written(said: Said) -> Said:
+    """Return what is to be said with its result as plain JSON."""
+    return said if said.result is None else replace(said, result=strict.write(said.result))
 
 
 def _payload(report: Report) -> bytes:

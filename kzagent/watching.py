@@ -10,12 +10,13 @@ from typing import Final
 
 from kernelzone import strict
 from kernelzone.facts import PlacementFacts
+from kernelzone.host_state import state_digest
 from kernelzone.orders import Heartbeat, ReportState
 from kernelzone.words import Digest, HostId
 from kzagent.agent import Agent
 from kzagent.drivers import ZoneDriver
 from kzagent.errors import DriverError, JournalError
-from kzagent.evidence import high_water_of, inspect, keep, state_digest
+from kzagent.evidence import high_water_of, inspect, keep
 from kzagent.remembered import forget_old
 from kzagent.reports import Said
 

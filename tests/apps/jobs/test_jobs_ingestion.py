@@ -20,8 +20,8 @@ from apps.jobs.services.inspecting import insert_inspections
 from apps.jobs.services.reading_reports import TAKE_ANYWAY
 from apps.jobs.workflow import FINISHED_BY_REPORT
 from kernelzone import strict
+from kernelzone.host_state import state_digest
 from kernelzone.orders import InspectResult
-from kzagent import evidence
 
 pytestmark = pytest.mark.django_db
 
@@ -291,7 +291,7 @@ def test_an_inspection_of_the_sweep_ends_without_events_and_its_digest_is_kept(t
 
 def _digest_of_agent(result):
     """The digest as the agent computes it."""
-    return evidence.state_digest(strict.read(InspectResult, result))
+    return state_digest(strict.read(InspectResult, result))
 
 
 def test_a_report_past_a_gap_waits_for_the_missing_one_and_then_no_longer(client, signing_agent, make_job):
