@@ -26,37 +26,50 @@ from benchmarks._stack import init_agent, process, say, until
 from kzfleet.up.preparation import authority_public_key
 
 TURNS, GOAL = 5, 2.0
+# as the demonstration has: one a site
+AGENTS = 2
+QUEUES = [f"noop{number}" for number in range(AGENTS)]
 TABLE = "zones_reading"
 
 
-def agent(root: Path, hosts: list[Path], port: int, zones: int) -> ExitStack:
-    """Return the running agent of all hosts, which the site trusts; all states were taken in once."""
+def agents(root: Path, hosts: list[Path], port: int, zones: int) -> ExitStack:
+    """Return the running agents, each of its share of the hosts; all states were taken in once."""
+    running = ExitStack()
+    share = -(-len(hosts) // AGENTS)
+    for number in range(AGENTS):
+        first = number * share
+        directory = _trusted_agent(root / f"agent{number}", hosts[first : first + share], first, port)
+        argv = [sys.executable, "-m", "kzagent", "run", str(directory)]
+        running.enter_context(process(argv, directory.with_suffix(".txt"), dict(os.environ)))
+    until(lambda: Sighting.objects.count() == zones, "the first state of every host")
+    return running
+
+
+def _trusted_agent(directory: Path, hosts: list[Path], first: int, port: int) -> Path:
+    """Return the directory of a new agent that the site trusts. first: the number of its first host."""
     given = {
         "deployment": str(deployment_uuid()),
         "url": f"http://127.0.0.1:{port}",
         "broker": settings.BROKER_URL,
         "authority-key": authority_public_key(Path(settings.AUTHORITY_KEY_FILE)),
     }
-    made = init_agent(root / "agent", hosts, given)
-    named = [HostName(owner_hostid(number), f"h{number}") for number in range(len(hosts))]
-    trust_agent(uuid=made["agent"], key_hex=made["public_key"], name="bench", hosts=named)
-    running = ExitStack()
-    argv = [sys.executable, "-m", "kzagent", "run", str(root / "agent")]
-    child = running.enter_context(process(argv, root / "agent.txt", dict(os.environ)))
-    until(lambda: Sighting.objects.count() == zones, "the first state of every host", child)
-    return running
+    made = init_agent(directory, hosts, given)
+    named = [HostName(owner_hostid(number), f"h{number}") for number in range(first, first + len(hosts))]
+    trust_agent(uuid=made["agent"], key_hex=made["public_key"], name=directory.name, hosts=named)
+    return directory
 
 
-def noop_worker(root: Path) -> ExitStack:
-    """Return the running worker of the bare side, with the agent's number of threads."""
+def noop_workers(root: Path) -> ExitStack:
+    """Return the running workers of the bare side: as many as agents, with their number of threads, a queue each."""
     running = ExitStack()
-    words = (
-        "-q -A benchmarks._noop worker -P threads -c 4 -Q noop --without-gossip --without-mingle --without-heartbeat"
-    )
-    running.enter_context(
-        process([sys.executable, "-m", "celery", *words.split()], root / "noop.txt", dict(os.environ))
-    )
-    bare_tasks(root, 1)
+    for queue in QUEUES:
+        words = (
+            f"-q -A benchmarks._noop worker -P threads -c 4 -Q {queue} -n {queue}"
+            " --without-gossip --without-mingle --without-heartbeat"
+        )
+        argv = [sys.executable, "-m", "celery", *words.split()]
+        running.enter_context(process(argv, root / f"{queue}.txt", dict(os.environ)))
+    bare_tasks(root, AGENTS)
     return running
 
 
@@ -70,6 +83,7 @@ def compared(root: Path, hosts: int, zones: int) -> bool:
         tasks.append(bare_tasks(root, hosts))
         rows.append(bare_insert(zones))
     bare = statistics.median(task + row for task, row in zip(tasks, rows, strict=True))
+    say(f"{AGENTS} agents, and {AGENTS} workers of no-op tasks, with 4 threads each; load {os.getloadavg()[0]:.1f}")
     say(f"{hosts} no-op tasks {statistics.median(tasks):.2f} s, {zones} rows {statistics.median(rows):.2f} s")
     shown("nothing new", statistics.median(unchanged), bare)
     return shown(f"{zones} new readings", statistics.median(new), bare)
@@ -110,13 +124,14 @@ def forget_readings() -> None:
 
 def bare_tasks(root: Path, count: int) -> float:
     """Return how many seconds it took to publish `count` no-op tasks and have them worked off."""
-    end = root / f"end-{uuid4()}"
-    queue = Queue("noop", Exchange(""), routing_key="noop")
+    ends = {name: root / f"end-{uuid4()}" for name in QUEUES}
     began = time.perf_counter()
     with current_app.producer_or_acquire() as producer:
-        for name, words in [*[("noop", ["x" * 900])] * count, ("noop_end", [str(end)])]:
-            current_app.send_task(name, words, queue=queue, producer=producer, retry=False, ignore_result=True)
-    until(end.exists, "the no-op worker")
+        for name, end in ends.items():
+            queue = Queue(name, Exchange(""), routing_key=name)
+            for task, words in [*[("noop", ["x" * 900])] * (count // AGENTS), ("noop_end", [str(end)])]:
+                current_app.send_task(task, words, queue=queue, producer=producer, retry=False, ignore_result=True)
+    until(lambda: all(end.exists() for end in ends.values()), "the no-op workers")
     return time.perf_counter() - began
 
 

@@ -1,9 +1,9 @@
 """The sweep against its bare parts: `python benchmarks/inspection.py [zones a host]`.
 
-2 000 portable zones on 200 hosts, from the orders' insertion until the last reading is taken in (signer, broker, one
-agent, 2 000 regions read and verified, signed reports by HTTP, ingestion, verdicts), beside 200 no-op Celery tasks on
-the same broker and a raw bulk insert of 2 000 readings into the same table. Goal: at most 2x. Both sides take turns;
-medians are compared.
+2 000 portable zones on 200 hosts, from the orders' insertion until the last reading is taken in (signer, broker, two
+agents, 2 000 regions read and verified, signed reports by HTTP, ingestion, verdicts), beside 200 no-op Celery tasks on
+the same broker, as many workers, and a raw bulk insert of 2 000 readings into the same table. Goal: at most 2x. Both
+sides take turns; medians are compared.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def main() -> int:
         django.setup()
         from benchmarks import _inspection_sides as sides  # noqa: PLC0415 - needs the settings above
 
-        running.enter_context(sides.agent(root, hosts, port, zones))
-        running.enter_context(sides.noop_worker(root))
+        running.enter_context(sides.agents(root, hosts, port, zones))
+        running.enter_context(sides.noop_workers(root))
         return 0 if sides.compared(root, HOSTS, zones) else 1
 
 
