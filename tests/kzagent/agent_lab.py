@@ -9,6 +9,7 @@ from uuid import UUID
 from agent_site import FORCED_ARGS, Authority, Site, warrant_for
 
 from kernelzone.envelope import raw_public_key
+from kernelzone.hostdata import REGION_BYTES
 from kernelzone.orders import Kind, Order, Report
 from kernelzone.portable import configuring, storage, verbs
 from kernelzone.portable.host import Host
@@ -131,3 +132,9 @@ class Deployment:
         """Return the order of a takeover on global1 that everybody needed has approved, on a fresh reading."""
         warrant = warrant_for(self.inspected(), zone, **changes)
         return self.order(kind, zone, args=FORCED_ARGS, warrant=warrant)
+
+
+def host_data(deployment: Deployment, zone: str = "kzone1") -> bytes:
+    """Return the raw region of host data of a zone's boot storage."""
+    with deployment.fleet.image(zone).open("rb") as image:
+        return image.read(REGION_BYTES)
