@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import types
+from collections.abc import Callable
 from enum import Enum
 from functools import cache
 from typing import Any, Final, NoReturn, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -66,14 +67,11 @@ def read(kind: type[T], value: Any, place: str = "") -> T:
 
     Raises: StrictError naming the field.
     """
-    fields: dict[str, Any] = _fields(cast("Any", kind))
-    if not isinstance(value, dict):
-        _refuse(place, "is not an object")
-    if unknown := set(value) - set(fields):
-        _refuse(place, f"has an unknown field '{words.shown(sorted(unknown)[0])}'")
-    if missing := set(fields) - set(value):
-        _refuse(place, f"lacks the field '{sorted(missing)[0]}'")
-    return kind(**{name: _read_value(hint, value[name], f"{place}/{name}") for name, hint in fields.items()})
+    try:
+        return cast("T", _reader(cast("Any", kind))(value))
+    except _Wrong as wrong:
+        where = "/".join([place, *reversed(wrong.places)])
+        raise StrictError(f"{where or 'the object'} {wrong.what}") from wrong.__cause__
 
 
 def write(value: Any) -> Any:
@@ -92,55 +90,118 @@ def write(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else value
 
 
-def _read_value(hint: Any, value: Any, place: str) -> Any:
+class _Wrong(Exception):
+    """What is wrong with a value; on its way out every container adds the place, the innermost first."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.places: list[str] = []
+
+
+_Reader = Callable[[Any], Any]
+
+
+@cache
+def _reader(hint: Any) -> _Reader:
+    """Return the function that reads values of `hint`: what a type asks is found out once, not for every value."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
-        return _read_optional(hint, value, place)
+        (inner,) = (kind for kind in get_args(hint) if kind is not types.NoneType)
+        return _optional(_reader(inner))
     if origin is tuple:
-        return _read_tuple(get_args(hint)[0], value, place)
+        return _list(_reader(get_args(hint)[0]))
     if origin is dict:
-        return _read_dict(get_args(hint)[1], value, place)
-    if dataclasses.is_dataclass(hint):
-        return read(hint, value, place)  # type: ignore[arg-type]
-    return _read_word(hint, value, place)
+        return _mapping(_reader(get_args(hint)[1]))
+    return _object(hint) if dataclasses.is_dataclass(hint) else _word(hint)
 
 
-def _read_optional(hint: Any, value: Any, place: str) -> Any:
-    if value is None:
-        return None
-    inner = [kind for kind in get_args(hint) if kind is not types.NoneType]
-    return _read_value(inner[0], value, place)
+def _optional(inner: _Reader) -> _Reader:
+    return lambda value: None if value is None else inner(value)
 
 
-def _read_tuple(item: Any, value: Any, place: str) -> tuple[Any, ...]:
-    if not isinstance(value, list):
-        _refuse(place, "is not a list")
-    return tuple(_read_value(item, one, f"{place}/{index}") for index, one in enumerate(value))
+def _list(item: _Reader) -> _Reader:
+    def read_list(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise _Wrong("is not a list")
+        found: list[Any] = []
+        try:
+            for one in value:
+                found.append(item(one))
+        except _Wrong as wrong:
+            wrong.places.append(str(len(found)))
+            raise
+        return tuple(found)
+
+    return read_list
 
 
-def _read_dict(item: Any, value: Any, place: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        _refuse(place, "is not an object")
-    return {key: _read_value(item, one, f"{place}/{words.shown(key)}") for key, one in value.items()}
+def _mapping(item: _Reader) -> _Reader:
+    def read_mapping(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise _Wrong("is not an object")
+        return _read_named(value, dict.fromkeys(value, item))
+
+    return read_mapping
 
 
-def _read_word(hint: Any, value: Any, place: str) -> Any:
-    if hint is Any:
-        return value
+def _object(kind: Any) -> _Reader:
+    readers = {name: _reader(hint) for name, hint in _fields(kind).items()}
+
+    def read_object(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _Wrong("is not an object")
+        if value.keys() != readers.keys():
+            raise _Wrong(_other_names(set(value), set(readers)))
+        return kind(**_read_named(value, readers))
+
+    return read_object
+
+
+def _read_named(value: dict[str, Any], readers: dict[str, _Reader]) -> dict[str, Any]:
+    found = {}
+    name = ""
     try:
-        if hint in _WORDS:
-            return _WORDS[hint](value)
-        if isinstance(hint, type) and issubclass(hint, Enum):
-            return hint(value)
-    except ValueError as error:
-        raise StrictError(f"{place} is not a valid {hint.__name__}") from error
-    # bool is an int to Python and never to us
-    if type(value) is not hint:
-        _refuse(place, f"is not a {hint.__name__}")
-    return value
+        for name, reader in readers.items():
+            found[name] = reader(value[name])
+    except _Wrong as wrong:
+        wrong.places.append(words.shown(name))
+        raise
+    return found
 
 
-_WORDS: Final = {
+def _other_names(given: set[str], wanted: set[str]) -> str:
+    if unknown := given - wanted:
+        return f"has an unknown field '{words.shown(min(unknown))}'"
+    return f"lacks the field '{min(wanted - given)}'"
+
+
+def _word(hint: Any) -> _Reader:
+    if hint is Any:
+        return lambda value: value
+    if hint in _WORDS or (isinstance(hint, type) and issubclass(hint, Enum)):
+        return _checked(hint, _WORDS.get(hint, hint))
+
+    def read_plain(value: Any) -> Any:
+        # bool is an int to Python and never to us
+        if type(value) is not hint:
+            raise _Wrong(f"is not a {hint.__name__}")
+        return value
+
+    return read_plain
+
+
+def _checked(hint: Any, check: _Reader) -> _Reader:
+    def read_checked(value: Any) -> Any:
+        try:
+            return check(value)
+        except ValueError as error:
+            raise _Wrong(f"is not a valid {hint.__name__}") from error
+
+    return read_checked
+
+
+_WORDS: Final[dict[Any, _Reader]] = {
     words.HostId: words.host_id,
     words.ZoneName: words.zone_name,
     words.Digest: words.digest,
@@ -172,6 +233,8 @@ def _refuse_number(text: str) -> NoReturn:
 
 
 def _refuse_unhashable(value: Any) -> None:
+    if type(value) is str or value is None:
+        return
     if isinstance(value, float) or (isinstance(value, int) and abs(value) > MAX_INTEGER):
         raise StrictError("a float, or an integer of 2^53 or more")
     if isinstance(value, dict):
@@ -180,7 +243,3 @@ def _refuse_unhashable(value: Any) -> None:
     elif isinstance(value, (list, tuple)):
         for item in value:
             _refuse_unhashable(item)
-
-
-def _refuse(place: str, what: str) -> NoReturn:
-    raise StrictError(f"{place or 'the object'} {what}")
