@@ -1,6 +1,7 @@
-"""Every test: pure and on SQLite, then on PostgreSQL, then the journeys through Chromium.
+"""Every test: pure and on SQLite; then on PostgreSQL and, beside that, the journeys through Chromium.
 
-The first part that fails ends the run, so the last line is pytest's own summary of what decided it.
+Journeys mostly wait (boot storage is watched for seconds), so they run while the other part computes; what
+they print comes after it. The last line is pytest's own summary, or a sentence that names the part that failed.
 Arguments are handed to pytest (`make test ARGS="-k approval"`).
 """
 
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import IO
 
 from test_services import Missing, bring_packages, postgresql, say
 
@@ -17,7 +19,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 NO_TESTS = 5
 # Each worker has its own database; two of them keep two cores busy.
 SPREAD = ("-n", "2", "--dist", "loadgroup")
+ON_SQLITE = ("-m", "not postgres and not journey", *SPREAD, "tests")
 ON_POSTGRESQL = ("tests/apps", "tests/surface", "tests/pages")
+JOURNEYS = ("-m", "journey", "-p", "no:randomly", "tests")
 
 
 def main(arguments: list[str]) -> int:
@@ -25,8 +29,9 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         bring_packages()
-        with postgresql() as address:
-            return _run_parts(address, arguments)
+        with postgresql() as address, tempfile.TemporaryDirectory(prefix="kzfleet-tests-") as var:
+            # A state folder of their own: a `make run` of this checkout hears nothing of the tests.
+            return _run_parts({"KZFLEET_VAR": var}, address, arguments)
     except Missing as missing:
         sys.stderr.write(f"kzfleet: {missing}\n")
         return 1
@@ -34,34 +39,45 @@ def main(arguments: list[str]) -> int:
         return 130
 
 
-def _run_parts(address: str, arguments: list[str]) -> int:
-    on_both = [folder for folder in ON_POSTGRESQL if _has_tests(folder)]
-    parts = {
-        "pure tests, and services on SQLite": ({}, ["-m", "not postgres and not journey", *SPREAD, "tests"]),
-        "services on PostgreSQL": ({"DATABASE_URL": address}, ["-m", "not journey", *SPREAD, *on_both]),
-        "journeys": ({}, ["-m", "journey", "-p", "no:randomly", "tests"]),
-    }
-    for name, (env, words) in parts.items():
-        say(f"\n{name}")
-        code = _pytest(env, [*words, *arguments])
-        # With an argument such as -k a part may have nothing to run; without one that is a failure.
-        if code != 0 and not (code == NO_TESTS and arguments):
-            return code
-    return 0
+def _run_parts(env: dict[str, str], address: str, arguments: list[str]) -> int:
+    say("\npure tests, and services on SQLite")
+    code = _code(_pytest([*ON_SQLITE, *arguments], env).wait(), arguments)
+    if code != 0:
+        return code
+    on_both = [folder for folder in ON_POSTGRESQL if any((PROJECT / folder).rglob("test_*.py"))]
+    with tempfile.TemporaryFile() as output:
+        journeys = _pytest([*JOURNEYS, *arguments], env, output)
+        try:
+            say("\nservices on PostgreSQL (journeys are under way beside them)")
+            words = ["-m", "not journey", *SPREAD, *on_both, *arguments]
+            services_code = _code(_pytest(words, {**env, "DATABASE_URL": address}).wait(), arguments)
+        finally:
+            journeys_code = _code(journeys.wait(), arguments)
+        _print("\njourneys\n", output)
+    if services_code != 0:
+        sys.stderr.write("kzfleet: services on PostgreSQL failed, see above the journeys\n")
+    return services_code or journeys_code
 
 
-def _pytest(env: dict[str, str], words: list[str]) -> int:
+def _pytest(words: list[str], env: dict[str, str], output: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
     given = {name: value for name, value in os.environ.items() if not name.startswith(("KZFLEET_", "DJANGO_"))}
     for name in ("DATABASE_URL", "BROKER_URL", "CACHE_URL"):
         given.pop(name, None)
     argv = [sys.executable, "-m", "pytest", "-q", *words]
-    # A state folder of their own: a `make run` of this checkout hears nothing of the tests.
-    with tempfile.TemporaryDirectory(prefix="kzfleet-tests-") as var:
-        return subprocess.run(argv, cwd=PROJECT, env={**given, **env, "KZFLEET_VAR": var}).returncode
+    return subprocess.Popen(argv, cwd=PROJECT, env={**given, **env}, stdout=output, stderr=output and subprocess.STDOUT)
 
 
-def _has_tests(folder: str) -> bool:
-    return any((PROJECT / folder).rglob("test_*.py"))
+def _code(code: int, arguments: list[str]) -> int:
+    """Return 0 for a part that had nothing to run because of an argument such as -k; without one that is a failure."""
+    return 0 if code == NO_TESTS and arguments else code
+
+
+def _print(title: str, output: IO[bytes]) -> None:
+    output.seek(0)
+    sys.stdout.write(title)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(output.read())
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
