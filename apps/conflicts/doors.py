@@ -12,8 +12,9 @@ from typing import Final, NamedTuple
 
 from django.db.models import Q
 
+from apps.base.wording import age
 from apps.conflicts.models import Conflict, EvidenceRow, EvidenceSheet, Waiver
-from apps.conflicts.wording import age, clock, named, silence
+from apps.conflicts.wording import clock, named, silence
 from apps.fleet.models import Agent, Host
 from apps.fleet.selectors import is_silent
 from apps.jobs.models import Job

@@ -1,20 +1,11 @@
-"""How ages, times and hosts are written in sentences."""
+"""How times and hosts are written in sentences."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
+from apps.base.wording import age
 from apps.fleet.models import Host
-
-_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
-
-
-def age(duration: timedelta) -> str:
-    """Return a duration in its largest whole unit, `41 min`; at least `0 s`."""
-    seconds = max(0, int(duration.total_seconds()))
-    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), (1, "s"))
-    return f"{seconds // size} {unit}"
 
 
 def clock(moment: datetime) -> str:
