@@ -7,24 +7,24 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
-import time_machine
 import typer
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
-from django.utils import timezone
 from fake_agent import Fleet
+from fleet_fixtures import later
 
 from apps.accounts.tokens import create_token
 from apps.forced_actions.models import ForcedAction
 from kzfleet.cli import client, live
 from kzfleet.cli.main import main
+
+__all__ = ["later"]
 
 REASON = "global2 lost its power supply at 02:10 and does not come back before noon."
 
@@ -113,21 +113,6 @@ def fleet(db: None) -> Fleet:
     fleet = Fleet()
     fleet.begin()
     return fleet
-
-
-@pytest.fixture
-def later() -> Iterator[Callable[..., None]]:
-    """Return a function (**timedelta) that moves the clock forward for the rest of the test."""
-    travellers: list[Any] = []
-
-    def move(**delta: int) -> None:
-        traveller = time_machine.travel(timezone.now() + timedelta(**delta), tick=True)
-        traveller.start()
-        travellers.append(traveller)
-
-    yield move
-    while travellers:
-        travellers.pop().stop()
 
 
 @pytest.fixture
