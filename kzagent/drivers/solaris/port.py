@@ -1,0 +1,91 @@
+"""What the Solaris driver asks of one host, whichever way leads there: commands (local, ssh) or RAD.
+
+A port translates and decides nothing: whose a zone is, what a refusal means and what may be tried is the driver's.
+No method raises on "refused": that is a `Finished` with another exit code than 0. All raise DriverError on "could not
+ask": UNREACHABLE, TIMEOUT, TOO_LARGE (more output than is read), NO_COMMAND, UNPARSED (an answer in no form we know).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from kernelzone.facts import HostFacts
+from kernelzone.words import ZoneName
+
+
+class Finished(NamedTuple):
+    """How one command ended, its text as the host wrote it (keys and all: whoever keeps it redacts it).
+
+    `exit_code`: None when the end was not seen; the command may still be at work. RAD: 0, or 1 for a failure that
+    carries the command's own text.
+    """
+
+    exit_code: int | None
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        """Both streams, as `kernelzone.zoneadm.classify` takes them."""
+        return self.stdout + self.stderr
+
+
+class ListedPlacement(NamedTuple):
+    """One kernel zone (brand solaris-kz) that the host lists.
+
+    `state`: Solaris' word, "unknown" for one that is not known. `auxiliary`: its words in the order printed.
+    """
+
+    name: ZoneName
+    state: str
+    auxiliary: tuple[str, ...]
+    zone_uuid: UUID | None
+
+
+class AttachLog(NamedTuple):
+    """What the newest attach of a zone printed. `at`: posix s by the host's clock, when it began."""
+
+    at: int
+    text: str
+
+
+class HostPort(Protocol):
+    """One host. Every method is blocking, and may be called from several threads at once."""
+
+    def is_reachable(self) -> bool:
+        """Return whether the host can be asked now; never raises."""
+
+    def facts(self) -> HostFacts:
+        """Return the host as it says it is."""
+
+    def zones(self) -> list[ListedPlacement]:
+        """Return the kernel zones of the host by name; the global zone and other brands are left out."""
+
+    def export(self, zone: ZoneName) -> str:
+        """Return the command file that `zonecfg export` prints; the zone key may be in it."""
+
+    def evacuation_target(self, zone: ZoneName) -> str | None:
+        """Return the URI the zone is evacuated to, its own or the one for all, None when none is set."""
+
+    def attach_log(self, zone: ZoneName) -> AttachLog | None:
+        """Return the newest attach log of the zone, None when there is none or this way cannot read it."""
+
+    def device_ids(self, uri: str) -> tuple[str, ...]:
+        """Return the NAA and EUI ids of the storage behind a local `dev:` URI, lower case, sorted; none if unknown."""
+
+    def run(self, zone: ZoneName, words: Sequence[str], patience_s: float) -> Finished:
+        """Return how `zoneadm -z ZONE WORDS` ended. It is never killed: after `patience_s` its end was not seen.
+
+        words: the subcommand and its options, of `kernelzone.zoneadm.vectors`.
+        """
+
+    def is_at_work(self, zone: ZoneName) -> bool:
+        """Return whether a `zoneadm` that changes the zone is running on the host, ours or anybody's."""
+
+    def configure(self, zone: ZoneName, commands: str) -> Finished:
+        """Return how `zonecfg -z ZONE -f` took over a command file; it is all taken over, or nothing.
+
+        commands: the whole file; it may hold a key, and is passed neither in an argument nor kept.
+        """
