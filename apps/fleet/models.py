@@ -21,7 +21,8 @@ class Agent(models.Model):
     """A Celery worker that acts for one or more hosts, known by its uuid and its Ed25519 key.
 
     `public_key`: 64 hex digits. `epoch` and `last_seq` name the last report taken in; a new epoch means the agent
-    lost its journal. `last_report_at` is the site's clock.
+    lost its journal. `last_report_at` is the site's clock. `broker_password_sha256`: 64 hex digits, "" while the
+    broker has no user for it.
     """
 
     class State(models.TextChoices):
@@ -38,6 +39,7 @@ class Agent(models.Model):
     last_report_at = models.DateTimeField(null=True)
     version = models.CharField(max_length=32, blank=True)
     trusted_at = models.DateTimeField(auto_now_add=True)
+    broker_password_sha256 = models.CharField(max_length=64, blank=True)
 
     class Meta:
         constraints = [

@@ -7,6 +7,7 @@ from typing import Final
 _WORDS: Final = {
     "agent.trust": "trusted the agent",
     "agent.revoke": "revoked the agent",
+    "agent.new-broker-password": "gave the agent a new password for the broker",
     "agent.new-epoch": "began a new epoch: its journal was lost",
     "configuration.keep": "kept a new version of the configuration",
     "conflict.open": "opened the conflict",

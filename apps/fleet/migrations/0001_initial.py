@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
                 ('last_report_at', models.DateTimeField(null=True)),
                 ('version', models.CharField(blank=True, max_length=32)),
                 ('trusted_at', models.DateTimeField(auto_now_add=True)),
+                ('broker_password_sha256', models.CharField(blank=True, max_length=64)),
             ],
             options={
                 'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['trusted', 'suspended', 'revoked'])), name='agent_state_known')],
