@@ -28,7 +28,10 @@ class RegionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """One host as it says it is. `boot_id` changes with every start of the host; `at` is its own clock, posix s."""
+    """One host as it says it is. `boot_id` changes with every start of the host; `at` is its own clock, posix s.
+
+    `maintenance`: why `sysadm maintain` keeps zones away from it; None when it does not, or was not asked.
+    """
 
     owner_hostid: HostId
     hostname: str
@@ -37,6 +40,7 @@ class HostFacts:
     release: str
     boot_id: str
     at: int
+    maintenance: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,10 @@ class BootDevice:
 
 @dataclass(frozen=True, slots=True)
 class PlacementFacts:
-    """One zone as one host knows it. `key_id`: 32 hex digits, of the configured key, None without a key."""
+    """One zone as one host knows it. `key_id`: 32 hex digits, of the configured key, None without a key.
+
+    `evacuation_target`: where `sysadm evacuate` would take it, None where nothing is set or nobody asked.
+    """
 
     zone: ZoneName
     zone_uuid: UUID | None
@@ -61,6 +68,7 @@ class PlacementFacts:
     boot_storage: tuple[BootDevice, ...]
     key_id: str | None
     configuration_sha256: Digest | None
+    evacuation_target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

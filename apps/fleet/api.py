@@ -39,6 +39,7 @@ def host_out(host: Host) -> dict[str, Any]:
         "boot_environment_uuid": host.boot_environment_uuid,
         "release": host.release,
         "maintenance_since": host.maintenance_since,
+        "maintenance_on_host": host.maintenance_on_host or None,
         "first_seen_at": host.first_seen_at,
         "last_heard_at": host.last_heard_at,
         "inspected_at": host.inspected_at,

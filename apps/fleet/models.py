@@ -57,7 +57,8 @@ class Host(models.Model):
 
     `last_heard_at`: when its agent last spoke for it (the site's clock); silence proves nothing. `state_sha256`: the
     digest of its whole state as last taken in at `state_taken_at`, "" while none is known, or something happened
-    since. `labels`: text to text.
+    since. `labels`: text to text. `maintenance_since`: begun here, by a person; `maintenance_on_host`: what the host's
+    own `sysadm maintain` says, "" when it says nothing or was not asked.
     """
 
     owner_hostid = models.CharField(max_length=8, unique=True)
@@ -73,6 +74,7 @@ class Host(models.Model):
     state_sha256 = models.CharField(max_length=64, blank=True)
     state_taken_at = models.DateTimeField(null=True)
     maintenance_since = models.DateTimeField(null=True)
+    maintenance_on_host = models.CharField(max_length=255, blank=True)
     first_seen_at = models.DateTimeField(auto_now_add=True)
     last_heard_at = models.DateTimeField(null=True)
     inspected_at = models.DateTimeField(null=True)

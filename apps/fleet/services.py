@@ -28,7 +28,16 @@ from kernelzone.words import WordError, host_id, shown
 IDENTITY_SEEN_EVERY: Final = timedelta(hours=1)
 _LONGEST_HOSTNAME: Final = 255
 _LONGEST_RELEASE: Final = 32
-_SAID_BY_HOST: Final = ("hostname", "boot_environment", "boot_environment_uuid", "release", "boot_id")
+_LONGEST_MESSAGE: Final = 255
+# column to field of HostFacts
+_SAID_BY_HOST: Final = {
+    "hostname": "hostname",
+    "boot_environment": "boot_environment",
+    "boot_environment_uuid": "boot_environment_uuid",
+    "release": "release",
+    "boot_id": "boot_id",
+    "maintenance_on_host": "maintenance",
+}
 
 
 class HostName(NamedTuple):
@@ -203,14 +212,15 @@ def _as_kept(facts: HostFacts) -> HostFacts:
         boot_environment=shown(facts.boot_environment),
         release=shown(facts.release, _LONGEST_RELEASE),
         boot_id=shown(facts.boot_id),
+        maintenance=shown(facts.maintenance or "", _LONGEST_MESSAGE),
     )
 
 
 def _copy_facts(host: Host, facts: HostFacts) -> bool:
     """Return whether the row, which is as `facts` say now, was not before."""
     before = [getattr(host, name) for name in _SAID_BY_HOST]
-    for name in _SAID_BY_HOST:
-        setattr(host, name, getattr(facts, name))
+    for name, field in _SAID_BY_HOST.items():
+        setattr(host, name, getattr(facts, field))
     return before != [getattr(host, name) for name in _SAID_BY_HOST]
 
 

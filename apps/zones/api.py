@@ -51,6 +51,7 @@ def placement_out(placement: Placement) -> dict[str, Any]:
         "auxiliary": placement.auxiliary,
         "autoboot": placement.autoboot,
         "key_id": placement.key_id or None,
+        "evacuation_target": placement.evacuation_target or None,
         "state_since": placement.state_since,
         "last_seen_at": placement.last_seen_at,
     }

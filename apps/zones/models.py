@@ -54,6 +54,7 @@ class Placement(models.Model):
     """One zone as one host knows it. `gone_at`: the host no longer configures it.
 
     `state` and `auxiliary` are Solaris' words as last reported; `key_id` is of the configured key, "" without one.
+    `evacuation_target`: where `sysadm evacuate` would take it, "" where nothing is set or nobody asked.
     """
 
     zone = models.ForeignKey(Zone, on_delete=models.PROTECT, related_name="placements")
@@ -64,6 +65,7 @@ class Placement(models.Model):
     autoboot = models.BooleanField(default=False)
     key_id = models.CharField(max_length=32, blank=True)
     configuration_sha256 = models.CharField(max_length=64, blank=True)
+    evacuation_target = models.CharField(max_length=300, blank=True)
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     state_since = models.DateTimeField()

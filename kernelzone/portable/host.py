@@ -21,7 +21,7 @@ from uuid import UUID, uuid4
 
 from kernelzone import words, zonecfg
 from kernelzone.facts import BootDevice, HostFacts, PlacementFacts, ReadingFacts, Sample
-from kernelzone.portable import files, guests, reading, sampling, storage
+from kernelzone.portable import evacuation_targets, files, guests, maintenance, reading, sampling, storage
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.placement import Placement, PlacementState
 from kernelzone.states import ACTIVE, ZoneState
@@ -177,19 +177,21 @@ class Host:
             release=self.release,
             boot_id=self.boot_id,
             at=int(time.time()),
+            maintenance=maintenance.message(self.directory),
         )
 
     def placements(self) -> list[PlacementFacts]:
         """Return every zone as this host knows it; one whose configuration is damaged or just deleted is left out."""
-        found = []
+        found, targets = [], self._targets()
         for zone in self.zones():
             with suppress(PortableError):
-                found.append(self.placement_facts(zone))
+                found.append(self.placement_facts(zone, targets))
         return found
 
-    def placement_facts(self, zone: str) -> PlacementFacts:
+    def placement_facts(self, zone: str, targets: dict[str, str] | None = None) -> PlacementFacts:
         """Return one zone as this host knows it; its state is `unknown` when the file of it is damaged.
 
+        targets: the evacuation targets that count, where they were read already.
         Raises: PortableError NOT_CONFIGURED, CONFIGURATION.
         """
         placement = self.placement(zone)
@@ -204,7 +206,15 @@ class Host:
             boot_storage=_boot_devices_or_none(placement, text),
             key_id=reading.configured_key_id(placement),
             configuration_sha256=Digest(hashlib.sha256(text.encode()).hexdigest()),
+            evacuation_target=evacuation_targets.target_of(self._targets() if targets is None else targets, zone),
         )
+
+    def _targets(self) -> dict[str, str]:
+        """Return the evacuation targets that count, none when their file is damaged: it must not hide the zones."""
+        try:
+            return evacuation_targets.running(self.directory)
+        except PortableError:
+            return {}
 
     def configuration(self, zone: str) -> str:
         """Return what `zonecfg export` prints, without the key source. Raises: PortableError NOT_CONFIGURED."""

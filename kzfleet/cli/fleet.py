@@ -73,6 +73,8 @@ def _note(host: dict[str, Any]) -> str:
     notes = []
     if host["maintenance_since"]:
         notes.append(f"in maintenance since {show.clock(host['maintenance_since'])}")
+    if host["maintenance_on_host"]:
+        notes.append(f"sysadm maintain: {host['maintenance_on_host']}")
     if host["agent"] is None:
         notes.append("no agent")
     elif host["is_silent"]:

@@ -69,7 +69,7 @@ def _narrowed(hosts: Any, chosen: dict[str, str]) -> Any:
         "heard": hosts.filter(is_silent=False, agent__isnull=False),
         "silent": hosts.filter(is_silent=True, agent__isnull=False),
         "no agent": hosts.filter(agent=None),
-        "maintenance": hosts.exclude(maintenance_since=None),
+        "maintenance": hosts.exclude(maintenance_since=None, maintenance_on_host=""),
     }.get(chosen["state"], hosts)
 
 

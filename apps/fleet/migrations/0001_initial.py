@@ -57,6 +57,7 @@ class Migration(migrations.Migration):
                 ('state_sha256', models.CharField(blank=True, max_length=64)),
                 ('state_taken_at', models.DateTimeField(null=True)),
                 ('maintenance_since', models.DateTimeField(null=True)),
+                ('maintenance_on_host', models.CharField(blank=True, max_length=255)),
                 ('first_seen_at', models.DateTimeField(auto_now_add=True)),
                 ('last_heard_at', models.DateTimeField(null=True)),
                 ('inspected_at', models.DateTimeField(null=True)),

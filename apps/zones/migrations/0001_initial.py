@@ -75,6 +75,7 @@ class Migration(migrations.Migration):
                 ('autoboot', models.BooleanField(default=False)),
                 ('key_id', models.CharField(blank=True, max_length=32)),
                 ('configuration_sha256', models.CharField(blank=True, max_length=64)),
+                ('evacuation_target', models.CharField(blank=True, max_length=300)),
                 ('first_seen_at', models.DateTimeField()),
                 ('last_seen_at', models.DateTimeField()),
                 ('state_since', models.DateTimeField()),

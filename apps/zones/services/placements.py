@@ -12,8 +12,18 @@ from django.db.models import Count
 from apps.zones.bulk import parts, rows_in, update_rows
 from apps.zones.models import BootStorage, Placement, Sighting
 from kernelzone.facts import PlacementFacts
+from kernelzone.words import shown
 
-_REPORTED: Final = ("zone_id", "state", "auxiliary", "autoboot", "key_id", "configuration_sha256")
+_REPORTED: Final = (
+    "zone_id",
+    "state",
+    "auxiliary",
+    "autoboot",
+    "key_id",
+    "configuration_sha256",
+    "evacuation_target",
+)
+_LONGEST_TARGET: Final = 300
 _ACTIVE: Final = ("ready", "running")
 
 
@@ -95,6 +105,7 @@ def _reported(one: Configured) -> dict[str, Any]:
         "autoboot": one.facts.autoboot,
         "key_id": one.facts.key_id or "",
         "configuration_sha256": one.facts.configuration_sha256 or "",
+        "evacuation_target": shown(one.facts.evacuation_target or "", _LONGEST_TARGET),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from uuid import UUID, uuid4
@@ -168,6 +169,16 @@ def test_a_host_is_what_it_says_and_each_of_its_names_is_kept():
     assert (host.hostname, host.release, host.boot_id) == ("global2", "11.4", "boot-1")
     assert sorted(HostIdentity.objects.values_list("hostname", flat=True)) == ["global2", "renamed"]
     assert _types().count("host.identity-changed") == 1
+
+
+def test_maintenance_on_the_host_itself_is_kept_as_printable_text_and_ends_with_it():
+    _trust("848611d4")
+    host = Host.objects.get()
+    for said, kept in (("new firm\x1b[31mware" + "!" * 300, "new firm?[31mware" + "!" * 238), (None, "")):
+        _seen(host, replace(_facts(), maintenance=said))
+        host.refresh_from_db()
+        assert host.maintenance_on_host == kept
+    assert host.maintenance_since is None
 
 
 def test_a_known_identity_costs_no_write_until_an_hour_is_over(django_assert_num_queries):

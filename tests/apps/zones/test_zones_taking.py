@@ -126,6 +126,14 @@ def test_a_mirror_that_is_another_zones_copy_contradicts_nothing_and_is_not_take
     assert Placement.objects.get(host__hostname="global1", gone_at=None).zone == zone()
 
 
+def test_where_a_zone_would_be_evacuated_to_is_kept_with_its_placement(fleet: Fleet) -> None:
+    say(fleet, fleet.global2, each_placement(evacuation_target="ssh://global1"))
+    assert {row.evacuation_target for row in Placement.objects.filter(host__hostname="global2")} == {"ssh://global1"}
+
+    say(fleet, fleet.global2, each_placement(evacuation_target=None))
+    assert {row.evacuation_target for row in Placement.objects.filter(host__hostname="global2")} == {""}
+
+
 def test_a_uuid_that_no_key_verified_names_no_zone(fleet: Fleet) -> None:
     fleet.kzone1.cannot_open = {fleet.global1.owner_hostid}
     forged = each_reading(zone_uuid=uuid4())
