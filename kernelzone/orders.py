@@ -67,6 +67,8 @@ class Kind(StrEnum):
     HALT = "halt"
     SHUTDOWN = "shutdown"
     SUSPEND = "suspend"
+    MARK_UNAVAILABLE = "mark-unavailable"
+    DISABLE_AUTOBOOT = "disable-autoboot"
     WITHDRAW = "withdraw"
     FORCE_TAKEOVER = "force-takeover"
     INITIALIZE_HOSTDATA = "initialize-hostdata"
@@ -201,6 +203,8 @@ KINDS: Final[dict[Kind, KindRules]] = {
     Kind.HALT: _VERB,
     Kind.SHUTDOWN: _VERB,
     Kind.SUSPEND: _VERB,
+    Kind.MARK_UNAVAILABLE: _VERB,
+    Kind.DISABLE_AUTOBOOT: _VERB,
     Kind.WITHDRAW: KindRules(Effect.SAFE, False, WithdrawArgs, WithdrawResult),
     Kind.FORCE_TAKEOVER: _FORCED,
     Kind.INITIALIZE_HOSTDATA: _FORCED,

@@ -81,6 +81,16 @@ def run_verb(case: Case, verb: Verb) -> Said:
     return _after_verb(case, case.driver.run(verb, case.zone, mark))
 
 
+def run_mark_unavailable(case: Case) -> Said:
+    """Return how the zone was marked unavailable."""
+    return _after_verb(case, case.driver.mark_unavailable(case.zone))
+
+
+def run_disable_autoboot(case: Case) -> Said:
+    """Return how autoboot of the zone was switched off."""
+    return _after_verb(case, case.driver.disable_autoboot(case.zone))
+
+
 def run_withdraw(case: Case) -> Said:
     """Return whether the order named was taken back before it acted."""
     wanted = case.order.read_args().order
@@ -122,6 +132,8 @@ ACTIONS: Final[Mapping[Kind, Callable[[Case], Said]]] = {
     Kind.HALT: partial(run_verb, verb=Verb.HALT),
     Kind.SHUTDOWN: partial(run_verb, verb=Verb.SHUTDOWN),
     Kind.SUSPEND: partial(run_verb, verb=Verb.SUSPEND),
+    Kind.MARK_UNAVAILABLE: run_mark_unavailable,
+    Kind.DISABLE_AUTOBOOT: run_disable_autoboot,
     Kind.WITHDRAW: run_withdraw,
     Kind.FORCE_TAKEOVER: run_forced,
     Kind.INITIALIZE_HOSTDATA: run_forced,

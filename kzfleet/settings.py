@@ -290,6 +290,8 @@ JOB_RESULT: dict[str, str] = {
             "halt",
             "shutdown",
             "suspend",
+            "mark-unavailable",
+            "disable-autoboot",
             "force-takeover",
             "initialize-hostdata",
         ),

@@ -68,6 +68,8 @@ _WORDS: Final = {
     "second-factor.enrol": "enrolled a second factor",
     "token.create": "made a token",
     "token.revoke": "revoked a token",
+    "zone.disable-autoboot": "asked to switch autoboot of the zone off",
+    "zone.mark-unavailable": "asked to mark the zone unavailable",
     "zone.owner-changed": "saw the zone change its owner",
     "zone.renamed": "saw the zone under another name",
     "zone.storage-moved": "saw boot storage move to another zone",

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from apps.zones.models import Placement, Reading, Zone
+from kernelzone.orders import Kind
 from kernelzone.ownership import Verdict
 from kernelzone.states import Verb, ZoneState, verbs_allowed
 
@@ -27,10 +28,12 @@ _MEANING: Final = {
     Verb.SHUTDOWN: ("Asks the guest to shut down, and waits for it.", True),
     Verb.HALT: ("Stops the guest at once, as pulling the plug does.", True),
     Verb.DETACH: ("Lets go of the zone: host data names no owner any more.", True),
+    Verb.MARK_UNAVAILABLE: ("The host does not boot it before it is attached again; host data stays as it is.", True),
 }
+_AUTOBOOT_OFF: Final = "The zone does not boot with its host any more; nothing else changes."
 _NO_STATE: Final = frozenset[Verb]()
-# what ends a guest's writing is safe wherever it runs
-_STOPPING: Final = frozenset({Verb.SHUTDOWN, Verb.HALT})
+# what ends a guest's writing, or keeps it from beginning, is safe wherever the zone belongs
+_STOPPING: Final = frozenset({Verb.SHUTDOWN, Verb.HALT, Verb.MARK_UNAVAILABLE})
 
 
 def acts_on(placement: Placement, zone: Zone) -> list[Act]:
@@ -38,11 +41,21 @@ def acts_on(placement: Placement, zone: Zone) -> list[Act]:
     allowed = verbs_allowed(ZoneState(placement.state)) if placement.state in set(ZoneState) else _NO_STATE
     if why_only_stopping(placement, zone):
         allowed &= _STOPPING
-    return [
-        Act(verb.value, f"{verb.value.capitalize()} {placement.name} on {placement.host}", meaning, stops)
+    acts = [
+        Act(verb.value, f"{_button(verb, placement.name)} on {placement.host}", meaning, stops)
         for verb, (meaning, stops) in _MEANING.items()
         if verb in allowed
     ]
+    return [*acts, _autoboot_off(placement)] if placement.autoboot else acts
+
+
+def _button(verb: Verb, name: str) -> str:
+    return f"Mark {name} unavailable" if verb is Verb.MARK_UNAVAILABLE else f"{verb.value.capitalize()} {name}"
+
+
+def _autoboot_off(placement: Placement) -> Act:
+    button = f"Switch autoboot of {placement.name} off on {placement.host}"
+    return Act(Kind.DISABLE_AUTOBOOT.value, button, _AUTOBOOT_OFF, True)
 
 
 def why_only_stopping(placement: Placement, zone: Zone) -> str:

@@ -37,6 +37,11 @@ def configure(host: Host, zone: str, text: str) -> Outcome:
     return Outcome(CONFIGURE, session.exit_code == 0, session.exit_code, session.code, lines)
 
 
+def disable_autoboot(host: Host, zone: str) -> Outcome:
+    """Return how `autoboot` was set to false: what `zonecfg -z ZONE "set autoboot=false"` does."""
+    return configure(host, zone, "set autoboot=false")
+
+
 def run(host: Host, zone: str, text: str | bytes) -> Session:
     """Return what a session of `zonecfg -z ZONE` with these commands printed and did."""
     output: list[str] = []

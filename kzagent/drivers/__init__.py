@@ -59,6 +59,15 @@ class ZoneDriver(Protocol):
     def run(self, verb: Verb, zone: ZoneName, high_water: int) -> Outcome:
         """Return how a verb ended; host data of a generation below `high_water` is a ROLLBACK, and refused."""
 
+    def mark_unavailable(self, zone: ZoneName) -> Outcome:
+        """Return how marking an installed zone unavailable ended: it boots no more before it is attached again.
+
+        One that is unavailable already stays so, which is DONE. Host data is neither read nor changed.
+        """
+
+    def disable_autoboot(self, zone: ZoneName) -> Outcome:
+        """Return how `autoboot` of the zone's configuration was set to false; false already is DONE."""
+
     def configure(self, zone: ZoneName, text: str) -> Outcome:
         """Return how a command file without key source was taken over."""
 

@@ -106,6 +106,18 @@ class PortableDriver:
             self._remember(zone, high_water)
             return _VERBS[verb](self._host, zone, agent=self._agent)
 
+    def mark_unavailable(self, zone: ZoneName) -> Outcome:
+        """Return how marking an installed zone unavailable ended; one that is so already stays so."""
+        with _asked("mark the zone unavailable"):
+            if self._host.placement(zone).state().state is ZoneState.UNAVAILABLE:
+                return Outcome(str(Verb.MARK_UNAVAILABLE), True, 0, "DONE", ())
+            return verbs.mark_unavailable(self._host, zone, agent=self._agent)
+
+    def disable_autoboot(self, zone: ZoneName) -> Outcome:
+        """Return how `autoboot` of the zone's configuration was set to false."""
+        with _asked("switch autoboot off"):
+            return configuring.disable_autoboot(self._host, zone)
+
     def configure(self, zone: ZoneName, text: str) -> Outcome:
         """Return how a command file without key source was taken over."""
         with _asked("configure"):

@@ -12,7 +12,7 @@ from kzfleet.cli.options import AsJson, NoWait, ZoneWord, group
 
 zones = group("List the zones; 'zones show ZONE': one of them.")
 VERDICTS = "free, ours, held-elsewhere, unreadable, contradictory or unknown"
-VERBS = "attach, detach, ready, boot, halt, shutdown or suspend"
+VERBS = "attach, detach, ready, boot, halt, shutdown, suspend, mark-unavailable or disable-autoboot"
 
 
 @zones.callback()

@@ -189,5 +189,5 @@ def run_zone_verb(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Return to the zone once the job that runs the verb was made. Raises: what `run_verb` raises."""
     verb, owner_hostid = request.POST.get("verb", ""), request.POST.get("owner_hostid", "")
     job = run_verb(pk, verb=verb, owner_hostid=owner_hostid, actor=request.user)
-    messages.success(request, f"{verb.capitalize()} {job.zone_name} on {job.host} is on its way.")
+    messages.success(request, f"{verb.replace('-', ' ').capitalize()} {job.zone_name} on {job.host} is on its way.")
     return redirect("job", job.pk)

@@ -12,7 +12,7 @@ from agent_lab import GLOBAL1, GLOBAL2, Deployment, done
 from kernelzone import orders, zonecfg
 from kernelzone.hostdata import REGION_BYTES
 from kernelzone.orders import Kind, ReportState
-from kernelzone.portable import verbs
+from kernelzone.portable import configuring, verbs
 from kzagent import evidence
 
 ZONE = "kzone2"
@@ -110,6 +110,36 @@ def test_a_configuration_is_replaced_and_the_zone_keeps_its_key(deployment: Depl
 
     assert result.placement.autoboot
     assert host.placement("kzone1").key() == key
+
+
+def test_a_zone_is_marked_unavailable_and_once_more_changes_nothing(deployment: Deployment) -> None:
+    before = deployment.fleet.image(ZONE).read_bytes()[:REGION_BYTES]
+
+    first = ran(deployment, Kind.MARK_UNAVAILABLE)
+    again = ran(deployment, Kind.MARK_UNAVAILABLE)
+
+    assert (first.placement.state, again.placement.state) == ("unavailable", "unavailable")
+    assert code(deployment, Kind.BOOT) == ("failed", "WRONG_STATE")
+    assert deployment.fleet.image(ZONE).read_bytes()[:REGION_BYTES] == before
+
+
+def test_a_zone_that_runs_is_not_marked_unavailable(deployment: Deployment) -> None:
+    done(verbs.ready(deployment.fleet.global1, ZONE))
+
+    assert code(deployment, Kind.MARK_UNAVAILABLE) == ("failed", "WRONG_STATE")
+
+
+def test_autoboot_is_switched_off_and_nothing_else_of_the_configuration(deployment: Deployment) -> None:
+    host = deployment.fleet.global1
+    before = host.configuration(ZONE)
+    done(configuring.configure(host, ZONE, "set autoboot=true"))
+
+    first = ran(deployment, Kind.DISABLE_AUTOBOOT)
+    again = ran(deployment, Kind.DISABLE_AUTOBOOT)
+
+    assert not first.placement.autoboot
+    assert not again.placement.autoboot
+    assert host.configuration(ZONE).replace("set autoboot=false\n", "") == before
 
 
 def test_a_zone_that_is_new_to_the_host_may_be_configured(deployment: Deployment) -> None:

@@ -20,7 +20,17 @@ from apps.zones.selectors import zone_for_update
 from kernelzone.orders import Kind
 from kernelzone.words import WordError, host_id, shown
 
-SAFE_VERBS: Final = (Kind.ATTACH, Kind.DETACH, Kind.READY, Kind.BOOT, Kind.HALT, Kind.SHUTDOWN, Kind.SUSPEND)
+SAFE_VERBS: Final = (
+    Kind.ATTACH,
+    Kind.DETACH,
+    Kind.READY,
+    Kind.BOOT,
+    Kind.HALT,
+    Kind.SHUTDOWN,
+    Kind.SUSPEND,
+    Kind.MARK_UNAVAILABLE,
+    Kind.DISABLE_AUTOBOOT,
+)
 
 
 @transaction.atomic(durable=True)
