@@ -63,17 +63,20 @@ class HostPort(Protocol):
     def zones(self) -> list[ListedPlacement]:
         """Return the kernel zones of the host by name; the global zone and other brands are left out."""
 
-    def export(self, zone: ZoneName) -> str:
-        """Return the command file that `zonecfg export` prints; the zone key may be in it."""
+    def exports(self, zones: Sequence[ZoneName]) -> dict[ZoneName, str]:
+        """Return the command file that `zonecfg export` prints, by zone; a zone that has none is left out.
 
-    def evacuation_target(self, zone: ZoneName) -> str | None:
-        """Return the URI the zone is evacuated to, its own or the one for all, None when none is set."""
+        The zone key may be in it.
+        """
 
-    def attach_log(self, zone: ZoneName) -> AttachLog | None:
-        """Return the newest attach log of the zone, None when there is none or this way cannot read it."""
+    def evacuation_targets(self, zones: Sequence[ZoneName]) -> dict[ZoneName, str]:
+        """Return the URI each zone is evacuated to, its own or the one for all; a zone without is left out."""
 
-    def device_ids(self, uri: str) -> tuple[str, ...]:
-        """Return the NAA and EUI ids of the storage behind a local `dev:` URI, lower case, sorted; none if unknown."""
+    def attach_logs(self, zones: Sequence[ZoneName]) -> dict[ZoneName, AttachLog]:
+        """Return the newest attach log by zone; left out where there is none or this way cannot read it."""
+
+    def device_ids(self, uris: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Return the NAA and EUI ids of the storage behind local `dev:` URIs, lower case, sorted; () if it has none."""
 
     def run(self, zone: ZoneName, words: Sequence[str], patience_s: float) -> Finished:
         """Return how `zoneadm -z ZONE WORDS` ended. It is never killed: after `patience_s` its end was not seen.
