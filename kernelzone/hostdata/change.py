@@ -155,6 +155,19 @@ def initialise_host_data(  # noqa: PLR0913 - one call per change, each input by 
         return _claimed(device, old, sealed(fresh, generation, seal), journal, still_valid)
 
 
+def erase_host_data(device: Device, *, expected_raw: bytes, journal: ClaimJournal, lock_path: Path) -> Outcome:
+    """Return how zeros were put in the place of host data, by a claim: afterwards the region is BLANK.
+
+    expected_raw: 32 bytes, the raw digest it was decided on; any difference ends in CHANGED. Whether the host data
+    may go is the caller's to know. Raises: HostDataError HD_BUSY, HD_UNSTABLE, HD_IO; what the journal raises.
+    """
+    with zone_lock(lock_path):
+        old = device.read_slots()
+        if raw_digest(*old) != expected_raw:
+            return Outcome.CHANGED
+        return perform_claim(Intent(old, (ZERO_SLOT, ZERO_SLOT)), device, journal, always)
+
+
 def recover_host_data(
     device: Device, intent: Intent, *, journal: ClaimJournal, lock_path: Path, order_still_valid: bool
 ) -> Outcome:

@@ -3,8 +3,9 @@
     python -m kernelzone.portable.guest --storage PATH --zone-uuid UUID ...
 
 It lives on when the command that started it ends. SIGTERM ends it after the block it is writing; SIGUSR1 suspends
-it: its memory is sealed under the zone key into the suspend image, then it ends. A guest that is resumed reads its
-memory from standard input. It ends by itself when its storage is gone, and before its first write when the command
+it: its memory is sealed under the zone key into the suspend image, then it ends. SIGUSR2 makes it panic: it says so on
+its console and writes no more, but stays until it is ended. A guest that is resumed reads its memory from standard
+input. It ends by itself when its storage is gone, and before its first write when the command
 that started it died without the word: nobody would know of it, and the next boot would start a second one.
 """
 
@@ -25,8 +26,9 @@ from kernelzone.portable.blocks import Block
 SUSPENDED_EXIT: Final = 3
 # The first line of standard input; what follows is the memory of a guest that is resumed.
 GO: Final = b"go\n"
+PANIC: Final = "panic[cpu0]"
 # SIGINT and SIGHUP are for the terminal of the command that booted the zone: blocked, and never asked for.
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGUSR1)
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 _NOT_FOR_US: Final = (signal.SIGINT, signal.SIGHUP)
 
 
@@ -125,11 +127,21 @@ def _run(guest: Guest, options: argparse.Namespace) -> int:
         told = _told(due - time.monotonic())
         if told == signal.SIGTERM:
             return 0
+        if told == signal.SIGUSR2:
+            return _panic()
         if told == signal.SIGUSR1 and _suspend(guest, options):
             return SUSPENDED_EXIT
         if time.monotonic() >= due:
             guest.write()
             due = max(due + options.interval, time.monotonic())
+
+
+def _panic() -> int:
+    """Say on the console that the zone has panicked, and stay as it is until the end."""
+    sys.stderr.write(f"{PANIC}/thread=0: forced by kz panic\n")
+    sys.stderr.flush()
+    signal.sigwait({signal.SIGTERM})
+    return 0
 
 
 def _told(wait_s: float) -> int | None:
