@@ -39,7 +39,7 @@ class AuxiliaryState(StrEnum):
 
 
 class Verb(StrEnum):
-    """The `zoneadm` subcommands that change a zone's state. `mark-*` is `zoneadm mark *`."""
+    """The `zoneadm` subcommands that a zone's state allows or not. `mark-*` is `zoneadm mark *`."""
 
     INSTALL = "install"
     CLONE = "clone"
@@ -53,6 +53,10 @@ class Verb(StrEnum):
     SUSPEND = "suspend"
     MIGRATE = "migrate"
     UNINSTALL = "uninstall"
+    RENAME = "rename"
+    VERIFY = "verify"
+    APPLY = "apply"
+    SAVECORE = "savecore"
     MARK_INCOMPLETE = "mark-incomplete"
     MARK_UNAVAILABLE = "mark-unavailable"
 
@@ -70,6 +74,8 @@ class VerbRefused(ValueError):
 
 ACTIVE: Final = frozenset({ZoneState.READY, ZoneState.RUNNING, ZoneState.SHUTTING_DOWN, ZoneState.DOWN})
 """States in which the zone may use its boot storage."""
+
+_RESTING: Final = (ZoneState.CONFIGURED, ZoneState.INSTALLED, ZoneState.UNAVAILABLE)
 
 NEXT: Final[dict[tuple[ZoneState, Verb], ZoneState]] = {
     (ZoneState.CONFIGURED, Verb.INSTALL): ZoneState.INSTALLED,
@@ -98,6 +104,16 @@ NEXT: Final[dict[tuple[ZoneState, Verb], ZoneState]] = {
     # A zone that hangs on its way down is only got out of it by halt.
     (ZoneState.SHUTTING_DOWN, Verb.HALT): ZoneState.INSTALLED,
     (ZoneState.DOWN, Verb.HALT): ZoneState.INSTALLED,
+    **{
+        (state, verb): state
+        for verb, allowed in {
+            Verb.VERIFY: (*_RESTING, ZoneState.INCOMPLETE, ZoneState.READY, ZoneState.RUNNING),
+            Verb.RENAME: _RESTING,
+            Verb.APPLY: (ZoneState.INSTALLED, ZoneState.READY, ZoneState.RUNNING),
+            Verb.SAVECORE: (ZoneState.RUNNING,),
+        }.items()
+        for state in allowed
+    },
 }
 """Where each allowed verb leads when it succeeds. After `migrate` it is the state on the source."""
 

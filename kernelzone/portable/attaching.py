@@ -31,6 +31,7 @@ def install(turn: Turn) -> tuple[str, ...]:
     placement = turn.placement
     looks = turn.look()
     refuse_unless_blank(turn.host, placement, looks)
+    turn.save(ZoneState.INCOMPLETE)  # until it is whole
     key, incarnation = secrets.token_bytes(KEY_BYTES), secrets.token_bytes(16)
     keep_uuid(placement, uuid4())
     placement.stage_key(key)

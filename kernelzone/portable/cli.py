@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from kernelzone import suri
+from kernelzone.facts import Outcome
 from kernelzone.hostdata import HostDataError
-from kernelzone.portable import fsck, reading_words, storage, verbs, zoneadm_command, zonecfg_command
+from kernelzone.portable import drills, fsck, reading_words, storage, verbs, zoneadm_command, zonecfg_command
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.host import Flag, Host
 from kernelzone.words import WordError, canonical_uuid
@@ -27,6 +28,7 @@ usage: kz HOSTDIR create-host --owner-hostid HEX --hostname NAME [--boot-environ
        kz HOSTDIR read ZONE              what host data says
        kz HOSTDIR fsck ZONE              whether what its guests wrote is one sequence
        kz HOSTDIR flag [up|cut-off|dead]
+       kz HOSTDIR panic ZONE             its guest panics: it stays and writes no more
        kz DIR demonstration build|start|stop
 """
 _SIZE: Final = re.compile(r"([0-9]{1,9})([KMGkmg]?)\Z")
@@ -130,6 +132,17 @@ def _fsck(directory: Path, words: list[str]) -> int:
     return 0 if is_clean else 1
 
 
+def _panic(directory: Path, words: list[str]) -> int:
+    if len(words) != 1:
+        raise Usage
+    return _ended(drills.panic(Host.open(directory), words[0]))
+
+
+def _ended(outcome: Outcome) -> int:
+    sys.stderr.write("".join(f"{line}\n" for line in outcome.lines))
+    return 0 if outcome.is_done else 1
+
+
 def _demonstration(directory: Path, words: list[str]) -> int:
     # Imported here: a guest's parent or a reading must not wait for what only a demonstration needs.
     from kernelzone.portable import demonstration  # noqa: PLC0415
@@ -167,6 +180,7 @@ _COMMANDS: Final[dict[str, Callable[[Path, list[str]], int]]] = {
     "read": _read,
     "fsck": _fsck,
     "flag": _flag,
+    "panic": _panic,
     "demonstration": _demonstration,
 }
 

@@ -9,6 +9,7 @@ from kernelzone import suri, zonecfg
 from kernelzone.facts import Outcome
 from kernelzone.portable import files
 from kernelzone.portable.errors import PortableError
+from kernelzone.portable.guests import is_alive
 from kernelzone.portable.host import Host
 from kernelzone.portable.placement import Placement, boot_devices
 from kernelzone.states import ZoneState
@@ -103,12 +104,18 @@ def _store(placement: Placement, base: Configuration | None, result: Configurati
 
 
 def _delete(placement: Placement, command: Command) -> None:
-    if not placement.exists():
+    if not placement.exists() and not placement.is_without_configuration():
         raise PortableError("NOT_CONFIGURED", f"{placement.zone}: No such zone configured")
     if "-F" not in command.words:
-        raise PortableError("CONFIRM", "delete: Are you sure? Without a terminal, -F says so")
-    _refuse_unless_configured(placement, "it is deleted")
-    (placement.directory / "configuration").unlink()  # from here on the zone is not configured
+        text = "Input not from terminal and -F not specified:\ndelete command ignored, exiting."
+        raise PortableError("CONFIRM", text)
+    if is_alive(placement.guest()):
+        raise PortableError("WRONG_STATE", f"zone {placement.zone} runs; halt it before it is deleted")
+    if placement.exists():
+        _refuse_unless_configured(placement, "it is deleted")
+    # Without its state first: a state without a configuration would be a zone that is incomplete.
+    (placement.directory / "state.json").unlink(missing_ok=True)
+    (placement.directory / "configuration").unlink(missing_ok=True)  # from here on the zone is not configured
     shutil.rmtree(placement.directory)
 
 

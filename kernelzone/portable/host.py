@@ -157,10 +157,10 @@ class Host:
     # --- what it knows ------------------------------------------------------------------------------------------------
 
     def zones(self) -> list[ZoneName]:
-        """Return the names of the zones configured here, sorted."""
+        """Return the names of the zones this host knows, sorted: those without configuration are incomplete."""
         with os.scandir(self._zones) as entries:
             names = sorted(entry.name for entry in entries if entry.is_dir())
-        return [ZoneName(name) for name in names if os.path.exists(f"{self._zones}/{name}/configuration")]
+        return [ZoneName(name) for name in names if _is_known(f"{self._zones}/{name}")]
 
     def placement(self, zone: str) -> Placement:
         """Return the placement of `zone`, which need not be configured yet. Raises: WordError ZONE_NAME."""
@@ -195,7 +195,7 @@ class Host:
         Raises: PortableError NOT_CONFIGURED, CONFIGURATION.
         """
         placement = self.placement(zone)
-        text = placement.text()
+        text = "" if placement.is_without_configuration() else placement.text()
         state = _state_or_none(placement)
         return PlacementFacts(
             zone=placement.zone,
@@ -205,7 +205,7 @@ class Host:
             autoboot=placement.autoboot(text),
             boot_storage=_boot_devices_or_none(placement, text),
             key_id=reading.configured_key_id(placement),
-            configuration_sha256=Digest(hashlib.sha256(text.encode()).hexdigest()),
+            configuration_sha256=Digest(hashlib.sha256(text.encode()).hexdigest()) if text else None,
             evacuation_target=evacuation_targets.target_of(self._targets() if targets is None else targets, zone),
         )
 
@@ -249,6 +249,10 @@ class Host:
         placement = self.placement(zone)
         devices = [(found.uri, self.path_of(found.uri)) for found in placement.boot_devices()]
         return sampling.watch(devices, window_s=window_s, interval_s=interval_s)
+
+
+def _is_known(directory: str) -> bool:
+    return os.path.exists(f"{directory}/configuration") or os.path.exists(f"{directory}/state.json")
 
 
 def _state_or_none(placement: Placement) -> PlacementState | None:

@@ -11,7 +11,7 @@ verb.lock, claim.lock, console
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,7 @@ from kernelzone.facts import BootDevice
 from kernelzone.portable import files
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.guests import GuestProcess, is_alive
-from kernelzone.states import ZoneState
+from kernelzone.states import AuxiliaryState, ZoneState
 from kernelzone.words import ZoneName
 from kernelzone.zonecfg import Configuration, ZoneCfgError
 
@@ -57,6 +57,10 @@ class Placement:
     def exists(self) -> bool:
         """Return whether the zone is configured here."""
         return os.path.exists(f"{self._directory}/configuration")
+
+    def is_without_configuration(self) -> bool:
+        """Return whether the host remembers a zone here whose configuration is gone: the state `no-config`."""
+        return not self.exists() and os.path.exists(f"{self._directory}/state.json")
 
     def text(self) -> str:
         """Return the configuration as a zonecfg command file without key source. Raises: PortableError."""
@@ -97,8 +101,12 @@ class Placement:
         files.write_text(self.directory / "configuration", text)
 
     def state(self) -> PlacementState:
-        """Return the state as it is: a running zone whose guest has died is installed."""
+        """Return the state as it is: a running zone whose guest has died is installed, one without configuration no
+        more than incomplete.
+        """
         stored = self.stored_state()
+        if self.is_without_configuration():
+            return replace(stored, state=ZoneState.INCOMPLETE, auxiliary=(str(AuxiliaryState.NO_CONFIG),))
         if stored.state is ZoneState.RUNNING and not is_alive(stored.guest):
             return PlacementState(ZoneState.INSTALLED, (), stored.zone_uuid, incarnation=stored.incarnation)
         return stored

@@ -13,7 +13,7 @@ from kernelzone.hostdata import HostDataState, Record
 from kernelzone.portable import changes, guests, suspension
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.guests import GuestProcess
-from kernelzone.portable.turn import Turn
+from kernelzone.portable.turn import Turn, refuse_panicked
 from kernelzone.portable.verdicts import Refused, said, true_record, usable_record
 from kernelzone.states import ACTIVE, AuxiliaryState, ZoneState
 
@@ -63,6 +63,18 @@ def halt(turn: Turn) -> tuple[str, ...]:
     return ()
 
 
+def shutdown(turn: Turn) -> tuple[str, ...]:
+    """Ask the guest to end: what a halt does, of a guest that can still be asked."""
+    refuse_panicked(turn)
+    return halt(turn)
+
+
+def restart(turn: Turn) -> tuple[str, ...]:
+    """Ask the guest to end and boot the zone anew."""
+    refuse_panicked(turn)
+    return reboot(turn)
+
+
 def reboot(turn: Turn) -> tuple[str, ...]:
     """End the guest and boot the zone anew."""
     lines = halt(turn)
@@ -73,6 +85,7 @@ def reboot(turn: Turn) -> tuple[str, ...]:
 
 def suspend(turn: Turn) -> tuple[str, ...]:
     """End the guest with its memory sealed in the suspend image, and name the image in host data."""
+    refuse_panicked(turn)
     zone, path = turn.placement.zone, turn.placement.suspend_path()
     if path is None:
         raise Refused("NO_SUSPEND", said(zone, "the configuration has no suspend resource"))

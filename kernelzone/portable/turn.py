@@ -18,7 +18,7 @@ from kernelzone.portable.host import Flag, Host
 from kernelzone.portable.placement import Placement, PlacementState
 from kernelzone.portable.reading import Look
 from kernelzone.portable.verdicts import Refused, said
-from kernelzone.states import Verb, ZoneState
+from kernelzone.states import AuxiliaryState, Verb, ZoneState
 from kernelzone.words import WordError
 
 
@@ -65,11 +65,30 @@ _NEEDED: Final = {
     Verb.SHUTDOWN: "running",
     Verb.SUSPEND: "running",
     Verb.UNINSTALL: "installed",
+    Verb.APPLY: "installed",
+    Verb.RENAME: "installed",
+    Verb.SAVECORE: "running",
 }
 
 
 def run(host: Host, zone: str, verb: Verb, act: Act, agent: UUID | None = None) -> Outcome:
     """Return how `act` ended as one turn of `verb`. Only a fault of this program raises."""
+    return _run(host, zone, verb, act, agent)
+
+
+def run_inside(host: Host, zone: str, name: str, act: Act) -> Outcome:
+    """Return how `act` ended that the guest itself does, or that is done to it: the zone must run, not panicked."""
+    return _run(host, zone, name, act, None)
+
+
+def refuse_panicked(turn: Turn) -> None:
+    """Return when the guest can still be asked for something. Raises: Refused PANICKED."""
+    if AuxiliaryState.PANICKED in turn.state.auxiliary:
+        lines = ("the zone has panicked and answers nothing", "Halt it, or boot it anew with reboot")
+        raise Refused("PANICKED", said(turn.placement.zone, *lines))
+
+
+def _run(host: Host, zone: str, verb: Verb | str, act: Act, agent: UUID | None) -> Outcome:
     try:
         placement = host.placement(zone)
         _refuse_unless_up(host, placement)
@@ -86,12 +105,15 @@ def run(host: Host, zone: str, verb: Verb, act: Act, agent: UUID | None = None) 
     return Outcome(str(verb), True, 0, "DONE", lines)
 
 
-def _take_turn(host: Host, placement: Placement, verb: Verb, act: Act, agent: UUID | None) -> tuple[str, ...]:
+def _take_turn(host: Host, placement: Placement, verb: Verb | str, act: Act, agent: UUID | None) -> tuple[str, ...]:
     changes.recover(host, placement)
     keys.settle_key(host, placement)
     state = placement.state()
-    _refuse_state(placement.zone, state.state, verb)
     turn = Turn(host, placement, state, agent or host.agent)
+    if isinstance(verb, Verb):
+        _refuse_state(placement.zone, state.state, verb)
+    else:
+        _refuse_unless_inside(turn, verb)
     try:
         return act(turn)
     except Refused as refused:
@@ -108,8 +130,17 @@ def _generations(looks: list[Look]) -> dict[str, int]:
 def _refuse_unless_up(host: Host, placement: Placement) -> None:
     if host.flag is Flag.DEAD:
         raise Refused("HOST_DEAD", f"kz: host {host.hostname} is dead; `kz {host.directory} flag up` starts it\n")
+    if placement.is_without_configuration():
+        lines = ("the configuration of the zone is missing", "Import it again with zonecfg, or delete the zone")
+        raise Refused("NO_CONFIG", said(placement.zone, *lines))
     if not placement.exists():
         raise Refused("NOT_CONFIGURED", zoneadm.not_configured_message(placement.zone))
+
+
+def _refuse_unless_inside(turn: Turn, name: str) -> None:
+    if turn.state.state is not ZoneState.RUNNING:
+        raise Refused("WRONG_STATE", zoneadm.wrong_state_message(turn.placement.zone, "running", name))
+    refuse_panicked(turn)
 
 
 def _refuse_state(zone: str, state: ZoneState, verb: Verb) -> None:
@@ -124,5 +155,5 @@ def _refuse_state(zone: str, state: ZoneState, verb: Verb) -> None:
     raise Refused("WRONG_STATE", zoneadm.wrong_state_message(zone, needed, str(verb)))
 
 
-def _refusal(verb: Verb, code: str, text: str) -> Outcome:
+def _refusal(verb: Verb | str, code: str, text: str) -> Outcome:
     return Outcome(str(verb), False, 1, code, tuple(text.splitlines()))

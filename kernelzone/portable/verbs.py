@@ -14,7 +14,7 @@ from uuid import UUID
 
 from kernelzone.facts import Outcome
 from kernelzone.hostdata import HostDataError
-from kernelzone.portable import attaching, changes, files, guests, keys, running, turn
+from kernelzone.portable import attaching, changes, files, guests, keys, removing, running, turn
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.host import Flag, Host
 from kernelzone.portable.turn import Turn
@@ -26,6 +26,11 @@ from kernelzone.zoneadm import Extended
 def install(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
     """Return how the install ended: DONE, IN_USE, STORAGE_IN_USE, NO_STORAGE or another refusal."""
     return turn.run(host, zone, Verb.INSTALL, attaching.install, agent)
+
+
+def uninstall(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
+    """Return how the uninstall ended: DONE erases what this host is proven to own, and warns of what it leaves."""
+    return turn.run(host, zone, Verb.UNINSTALL, removing.uninstall, agent)
 
 
 def attach(
@@ -72,7 +77,7 @@ def halt(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
 
 def shutdown(host: Host, zone: str, *, agent: UUID | None = None, restart: bool = False) -> Outcome:
     """Return how the shutdown ended; with `restart` (`-r`) the zone runs again."""
-    return turn.run(host, zone, Verb.SHUTDOWN, running.reboot if restart else running.halt, agent)
+    return turn.run(host, zone, Verb.SHUTDOWN, running.restart if restart else running.shutdown, agent)
 
 
 def reboot(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
@@ -98,7 +103,7 @@ def mark_incomplete(host: Host, zone: str, *, agent: UUID | None = None) -> Outc
 def autoboot(host: Host) -> list[Outcome]:
     """Boot every installed zone whose configuration says so, as the host's own start does; return how each ended."""
     placements = [host.placement(zone) for zone in host.zones()]
-    wanted = [one.zone for one in placements if one.autoboot() and one.state().state is ZoneState.INSTALLED]
+    wanted = [one.zone for one in placements if one.state().state is ZoneState.INSTALLED and one.autoboot()]
     return [boot(host, zone) for zone in wanted]
 
 
@@ -131,7 +136,7 @@ def restart_guests(host: Host) -> int:
 def _restart_guest(host: Host, zone: str) -> bool:
     placement = host.placement(zone)
     stored = placement.stored_state()
-    if stored.state is not ZoneState.RUNNING or guests.is_alive(stored.guest):
+    if stored.state is not ZoneState.RUNNING or guests.is_alive(stored.guest) or not placement.exists():
         return False
     own = Turn(host, placement, stored, host.agent)
     running.start_guest(own, str(stored.incarnation), b"", stored.zone_id)

@@ -34,6 +34,11 @@ def said(zone: str, *lines: str) -> str:
     return "".join(f"zone '{zone}': error: {line}\n" for line in lines)
 
 
+def warned(zone: str, *lines: str) -> str:
+    """Return lines as the zone's brand prints warnings of a verb that went on."""
+    return "".join(f"zone '{zone}': warning: {line}\n" for line in lines)
+
+
 def usable_record(host: Host, placement: Placement, looks: list[Look]) -> Record:
     """Return the record of host data that this host may act on: free, or naming this host, on every boot storage.
 

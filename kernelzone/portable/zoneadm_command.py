@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from kernelzone.facts import Outcome
-from kernelzone.portable import listing, verbs
+from kernelzone.portable import asking, listing, verbs
 from kernelzone.portable.host import Host
 from kernelzone.zoneadm import Extended
 
@@ -18,6 +19,7 @@ subcommands:
        install
        attach [-x force-takeover | -x initialize-hostdata]
        detach
+       uninstall [-F]
        ready
        boot [-R]
        reboot
@@ -28,21 +30,31 @@ subcommands:
 """
 
 Run = Callable[[Host, str], Outcome]
+# What is printed on success goes where it can be piped; what went wrong, or what to be warned of, to the other stream.
+_TALKATIVE: Final = frozenset({"install"})
+
+
+class Usage(Exception):
+    """Options that the subcommand does not have."""
 
 
 def run(host: Host, words: list[str]) -> int:
     """Run one subcommand and return its exit code: 0, 1 refused or failed, 2 usage."""
     zone, rest = (words[1], words[2:]) if words[:1] == ["-z"] and len(words) > 1 else (None, words)
-    if rest[:1] == ["list"]:
-        return _list(host, zone, rest[1:])
-    verb = _VERBS.get(tuple(rest))
-    if zone is None or verb is None:
+    try:
+        if rest[:1] == ["list"]:
+            return _list(host, zone, rest[1:])
+        if zone is None or not rest or rest[0] not in _SUBCOMMANDS:
+            raise Usage
+        return _ended(_SUBCOMMANDS[rest[0]](rest[1:])(host, zone))
+    except Usage:
         sys.stderr.write(USAGE)
         return 2
-    outcome = verb(host, zone)
+
+
+def _ended(outcome: Outcome) -> int:
     text = "".join(f"{line}\n" for line in outcome.lines)
-    # Progress goes where it can be piped; what went wrong, or what to be warned of, to the other stream.
-    (sys.stdout if outcome.is_done and outcome.verb == "install" else sys.stderr).write(text)
+    (sys.stdout if outcome.is_done and outcome.verb in _TALKATIVE else sys.stderr).write(text)
     return 0 if outcome.is_done else 1
 
 
@@ -50,29 +62,63 @@ def _list(host: Host, zone: str | None, options: list[str]) -> int:
     letters = "".join(option[1:] for option in options if option.startswith("-"))
     is_known = all(option.startswith("-") and len(option) > 1 for option in options) and set(letters) <= set("cipvs")
     if not is_known or {"p", "v"} <= set(letters):
-        sys.stderr.write(USAGE)
-        return 2
+        raise Usage
     return listing.show(host, zone, letters)
 
 
-def _attach(how: Extended | None) -> Run:
-    return lambda host, zone: verbs.attach(host, zone, how)
+def _plain(verb: Run) -> Callable[[list[str]], Run]:
+    """Return the subcommand of a verb without options."""
+    return lambda words: _one_of({(): verb}, words)
 
 
-_VERBS: Final[dict[tuple[str, ...], Run]] = {
-    ("install",): verbs.install,
-    ("attach",): _attach(None),
-    ("attach", "-x", "force-takeover"): _attach(Extended.FORCE_TAKEOVER),
-    ("attach", "-x", "initialize-hostdata"): _attach(Extended.INITIALIZE_HOSTDATA),
-    ("detach",): verbs.detach,
-    ("ready",): verbs.ready,
-    ("boot",): verbs.boot,
-    ("boot", "-R"): lambda host, zone: verbs.boot(host, zone, fresh=True),
-    ("reboot",): verbs.reboot,
-    ("halt",): verbs.halt,
-    ("shutdown",): verbs.shutdown,
-    ("shutdown", "-r"): lambda host, zone: verbs.shutdown(host, zone, restart=True),
-    ("suspend",): verbs.suspend,
-    ("mark", "incomplete"): verbs.mark_incomplete,
-    ("mark", "unavailable"): verbs.mark_unavailable,
+def _one_of(forms: dict[tuple[str, ...], Run], words: list[str]) -> Run:
+    if tuple(words) not in forms:
+        raise Usage
+    return forms[tuple(words)]
+
+
+def _attach(words: list[str]) -> Run:
+    forms: dict[tuple[str, ...], Run] = {(): verbs.attach}
+    for how in Extended:
+        forms["-x", str(how)] = partial(verbs.attach, extended=how)
+    return _one_of(forms, words)
+
+
+def _boot(words: list[str]) -> Run:
+    return _one_of({(): verbs.boot, ("-R",): partial(verbs.boot, fresh=True)}, words)
+
+
+def _shutdown(words: list[str]) -> Run:
+    return _one_of({(): verbs.shutdown, ("-r",): partial(verbs.shutdown, restart=True)}, words)
+
+
+def _mark(words: list[str]) -> Run:
+    return _one_of({("incomplete",): verbs.mark_incomplete, ("unavailable",): verbs.mark_unavailable}, words)
+
+
+def _uninstall(words: list[str]) -> Run:
+    return _one_of({(): _uninstall_if_meant, ("-F",): verbs.uninstall}, words)
+
+
+def _uninstall_if_meant(host: Host, zone: str) -> Outcome:
+    answer = asking.yes(f"Are you sure you want to uninstall zone {zone} (y/[n])? ")
+    if answer is None:
+        text = f"zoneadm: zone '{zone}': Input not from terminal and -F not specified: uninstall not done."
+        return Outcome("uninstall", False, 1, "CONFIRM", (text,))
+    # Source: illumos zoneadm: whoever says no gets what was asked for, which is nothing.
+    return verbs.uninstall(host, zone) if answer else Outcome("uninstall", True, 0, "NOT_DONE", ())
+
+
+_SUBCOMMANDS: Final[dict[str, Callable[[list[str]], Run]]] = {
+    "install": _plain(verbs.install),
+    "attach": _attach,
+    "detach": _plain(verbs.detach),
+    "uninstall": _uninstall,
+    "ready": _plain(verbs.ready),
+    "boot": _boot,
+    "reboot": _plain(verbs.reboot),
+    "halt": _plain(verbs.halt),
+    "shutdown": _shutdown,
+    "suspend": _plain(verbs.suspend),
+    "mark": _mark,
 }

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from kernelzone.portable import configuring, files
+from kernelzone.portable import asking, configuring, files
+from kernelzone.portable.configuring import Session
 from kernelzone.portable.host import Host
 
 USAGE: Final = """\
@@ -54,6 +55,10 @@ def _export_to_file(host: Host, zone: str, words: list[str]) -> int:
 
 def _session(host: Host, zone: str, text: str | bytes) -> int:
     session = configuring.run(host, zone, text)
+    if session.code == "CONFIRM":
+        answer = asking.yes(f"Are you sure you want to delete zone {zone} (y/[n])? ")
+        if answer is not None:
+            session = configuring.run(host, zone, "delete -F") if answer else Session(0, "NOT_DONE", "", "")
     sys.stdout.write(session.output)
     sys.stderr.write(session.errors)
     return session.exit_code

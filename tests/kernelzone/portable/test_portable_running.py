@@ -302,7 +302,9 @@ VERBS: dict[Verb, Callable[[Lab], Outcome]] = {
     Verb.HALT: lambda lab: verbs.halt(lab.global2, "kzone1"),
     Verb.SHUTDOWN: lambda lab: verbs.shutdown(lab.global2, "kzone1"),
     Verb.SUSPEND: lambda lab: verbs.suspend(lab.global2, "kzone1"),
+    Verb.UNINSTALL: lambda lab: verbs.uninstall(lab.global2, "kzone1"),
     Verb.MARK_UNAVAILABLE: lambda lab: verbs.mark_unavailable(lab.global2, "kzone1"),
+    Verb.MARK_INCOMPLETE: lambda lab: verbs.mark_incomplete(lab.global2, "kzone1"),
 }
 
 
@@ -316,9 +318,18 @@ def brought_to(lab: Lab, state: ZoneState) -> None:
         must(verbs.boot(lab.global2, "kzone1"))
     if state is ZoneState.UNAVAILABLE:
         must(verbs.mark_unavailable(lab.global2, "kzone1"))
+    if state is ZoneState.INCOMPLETE:
+        must(verbs.mark_incomplete(lab.global2, "kzone1"))
 
 
-STATES = (ZoneState.CONFIGURED, ZoneState.INSTALLED, ZoneState.READY, ZoneState.RUNNING, ZoneState.UNAVAILABLE)
+STATES = (
+    ZoneState.CONFIGURED,
+    ZoneState.INCOMPLETE,
+    ZoneState.INSTALLED,
+    ZoneState.READY,
+    ZoneState.RUNNING,
+    ZoneState.UNAVAILABLE,
+)
 # A zone that was never installed has nothing to attach to: allowed by the table, refused by host data.
 NOTHING_THERE = (ZoneState.CONFIGURED, Verb.ATTACH)
 
