@@ -6,8 +6,10 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 from celery import current_app
@@ -21,6 +23,7 @@ from apps.fleet.services import HostName, trust_agent
 from apps.jobs.models import Job, ReportEnvelope
 from apps.jobs.services.inspecting import insert_inspections
 from apps.zones.models import OwnershipInterval, Reading, Sighting, Zone
+from benchmarks._cpu import cpu_seconds, spent
 from benchmarks._inspection_fleet import owner_hostid
 from benchmarks._stack import init_agent, process, say, until
 from kzfleet.up.preparation import authority_public_key
@@ -75,24 +78,53 @@ def noop_workers(root: Path) -> ExitStack:
 
 def compared(root: Path, hosts: int, zones: int) -> bool:
     """Return whether the sweep is within the goal."""
-    unchanged, new, tasks, rows = [], [], [], []
+    turns: dict[str, list[Taken]] = {"unchanged": [], "new": [], "tasks": [], "rows": []}
     for _ in range(TURNS):
-        unchanged.append(sweep(hosts, zones))
+        turns["unchanged"].append(measured(lambda: sweep(hosts, zones)))
         forget_readings()
-        new.append(sweep(hosts, zones))
-        tasks.append(bare_tasks(root, hosts))
-        rows.append(bare_insert(zones))
-    bare = statistics.median(task + row for task, row in zip(tasks, rows, strict=True))
+        turns["new"].append(measured(lambda: sweep(hosts, zones)))
+        turns["tasks"].append(measured(lambda: bare_tasks(root, hosts)))
+        turns["rows"].append(measured(lambda: bare_insert(zones)))
     say(f"{AGENTS} agents, and {AGENTS} workers of no-op tasks, with 4 threads each; load {os.getloadavg()[0]:.1f}")
-    say(f"{hosts} no-op tasks {statistics.median(tasks):.2f} s, {zones} rows {statistics.median(rows):.2f} s")
-    shown("nothing new", statistics.median(unchanged), bare)
-    return shown(f"{zones} new readings", statistics.median(new), bare)
+    tasks, rows = middle(turns["tasks"]), middle(turns["rows"])
+    say(f"{hosts} no-op tasks {tasks.wall_s:.2f} s, {zones} rows {rows.wall_s:.2f} s; CPU {cpu_words(tasks)}")
+    bare_s = tasks.wall_s + rows.wall_s
+    shown("nothing new", middle(turns["unchanged"]), bare_s)
+    return shown(f"{zones} new readings", middle(turns["new"]), bare_s)
 
 
-def shown(what: str, ours_s: float, bare_s: float) -> bool:
+class Taken(NamedTuple):
+    """What one turn took: seconds on the wall, and CPU seconds by the role of the process."""
+
+    wall_s: float
+    cpu_s: dict[str, float]
+
+
+def measured(turn: Callable[[], float]) -> Taken:
+    """Return what `turn`, which returns its own seconds, took of the machine."""
+    before = cpu_seconds()
+    wall_s = turn()
+    return Taken(wall_s, spent(before, cpu_seconds()))
+
+
+def middle(turns: list[Taken]) -> Taken:
+    """Return the median of the seconds, and of the CPU seconds of each role."""
+    roles = {role for turn in turns for role in turn.cpu_s}
+    cpu = {role: statistics.median(turn.cpu_s.get(role, 0.0) for turn in turns) for role in sorted(roles)}
+    return Taken(statistics.median(turn.wall_s for turn in turns), cpu)
+
+
+def cpu_words(taken: Taken) -> str:
+    """Return the CPU seconds of one turn, the whole first."""
+    parts = ", ".join(f"{role} {seconds:.2f}" for role, seconds in taken.cpu_s.items() if seconds >= 0.005)
+    return f"{sum(taken.cpu_s.values()):.2f} s ({parts})"
+
+
+def shown(what: str, ours: Taken, bare_s: float) -> bool:
     """Print one comparison; return whether it is within the goal."""
-    ratio = ours_s / bare_s
-    say(f"inspection, {what}: {ours_s:.2f} s, bare {bare_s:.2f} s, {ratio:.2f}x (goal {GOAL:g}x)")
+    ratio = ours.wall_s / bare_s
+    say(f"inspection, {what}: {ours.wall_s:.2f} s, bare {bare_s:.2f} s, {ratio:.2f}x (goal {GOAL:g}x)")
+    say(f"  CPU {cpu_words(ours)}")
     return ratio <= GOAL
 
 
