@@ -31,7 +31,7 @@ class Device:
     """The region of host data at the beginning of one boot storage. Holds no file open between calls."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = path if isinstance(path, Path) else Path(path)
 
     def read_slots(self) -> Pair:
         """Return the images of slots A and B, read twice and equal; shorter ones when the device ends early.

@@ -7,14 +7,14 @@ log/                  what installs and attaches said
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -23,7 +23,8 @@ from kernelzone import words, zonecfg
 from kernelzone.facts import BootDevice, HostFacts, PlacementFacts, ReadingFacts, Sample
 from kernelzone.portable import evacuation_targets, files, guests, maintenance, reading, sampling, storage
 from kernelzone.portable.errors import PortableError
-from kernelzone.portable.placement import Placement, PlacementState
+from kernelzone.portable.placement import Placement, PlacementState, text_digest
+from kernelzone.portable.reading import Verified
 from kernelzone.states import ACTIVE, ZoneState
 from kernelzone.words import BootEnvironment, Digest, HostId, ZoneName
 
@@ -49,6 +50,8 @@ class Host:
 
     def __init__(self, directory: Path, fields: dict[str, Any]) -> None:
         self.directory = directory
+        # by zone name and device URI; what the agent of this host need not open twice
+        self.verified: dict[tuple[str, str], Verified] = {}
         self._zones = f"{directory}/zones"
         try:
             self.owner_hostid: HostId = words.host_id(fields["owner_hostid"])
@@ -112,12 +115,12 @@ class Host:
     @property
     def flag(self) -> Flag:
         """Whether the host is up, cut off or dead; read anew each time, for others may change it."""
-        return Flag(files.read_json(self.directory / "host.json")["flag"])
+        return Flag(self._fields()["flag"])
 
     @property
     def boot_id(self) -> str:
         """What changes with every start of the host, 32 hex digits."""
-        return str(files.read_json(self.directory / "host.json")["boot_id"])
+        return str(self._fields()["boot_id"])
 
     @property
     def is_reachable(self) -> bool:
@@ -148,6 +151,9 @@ class Host:
             stored = placement.stored_or_none()
             if stored and stored.state in ACTIVE:
                 placement.save_state(PlacementState(ZoneState.INSTALLED, (), stored.zone_uuid))
+
+    def _fields(self) -> Mapping[str, Any]:
+        return _parsed(files.read_bytes(f"{self.directory}/host.json"))
 
     def _save(self, **changes: str) -> None:
         with files.held(self.directory / "host.lock"):
@@ -205,7 +211,7 @@ class Host:
             autoboot=placement.autoboot(text),
             boot_storage=_boot_devices_or_none(placement, text),
             key_id=reading.configured_key_id(placement),
-            configuration_sha256=Digest(hashlib.sha256(text.encode()).hexdigest()) if text else None,
+            configuration_sha256=text_digest(text) if text else None,
             evacuation_target=evacuation_targets.target_of(self._targets() if targets is None else targets, zone),
         )
 
@@ -253,6 +259,11 @@ class Host:
 
 def _is_known(directory: str) -> bool:
     return os.path.exists(f"{directory}/configuration") or os.path.exists(f"{directory}/state.json")
+
+
+@lru_cache(maxsize=8192)
+def _parsed(content: bytes) -> Mapping[str, Any]:
+    return files.parse_json(content, "host.json")
 
 
 def _state_or_none(placement: Placement) -> PlacementState | None:

@@ -10,6 +10,7 @@ verb.lock, claim.lock, console
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -23,11 +24,12 @@ from kernelzone.portable import files
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.guests import GuestProcess, is_alive
 from kernelzone.states import AuxiliaryState, ZoneState
-from kernelzone.words import ZoneName
+from kernelzone.words import Digest, ZoneName
 from kernelzone.zonecfg import Configuration, ZoneCfgError
 
 GLOBAL_ROOTZPOOL: Final = "rpool"
 KEY_BYTES: Final = 16
+_MOST_PARSED: Final = 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Placement:
     def text(self) -> str:
         """Return the configuration as a zonecfg command file without key source. Raises: PortableError."""
         try:
-            return files.read_bytes(f"{self._directory}/configuration").decode()
+            return _text(files.read_bytes(f"{self._directory}/configuration"))
         except FileNotFoundError:
             raise PortableError("NOT_CONFIGURED", f"{self.zone}: No such zone configured") from None
         except UnicodeDecodeError:
@@ -114,7 +116,7 @@ class Placement:
     def stored_state(self) -> PlacementState:
         """Return the state as the last verb left it."""
         try:
-            return _state_of(files.read_json(f"{self._directory}/state.json"))
+            return _state(files.read_bytes(f"{self._directory}/state.json"))
         except FileNotFoundError:
             return PlacementState()
 
@@ -194,12 +196,10 @@ class Placement:
 
     def _read_key(self, name: str) -> bytes | None:
         try:
-            key = bytes.fromhex(files.read_bytes(f"{self._directory}/{name}").decode("ascii"))
+            key = _key(files.read_bytes(f"{self._directory}/{name}"))
         except FileNotFoundError:
             return None
-        except ValueError:
-            key = b""
-        if len(key) != KEY_BYTES:
+        if key is None:
             raise PortableError("KEY", f"the key of zone {self.zone} is damaged: {2 * KEY_BYTES} hex digits are needed")
         return key
 
@@ -217,8 +217,33 @@ def boot_devices(configuration: Configuration, zone: str) -> tuple[BootDevice, .
     )
 
 
-# The inspection of thousands of zones reads the same few texts again and again: parsing them is most of its time.
-@lru_cache(maxsize=4096)
+# The inspection of thousands of zones reads the same files again and again: parsing them is most of its time.
+@lru_cache(maxsize=_MOST_PARSED)
+def _text(content: bytes) -> str:
+    return content.decode()
+
+
+@lru_cache(maxsize=_MOST_PARSED)
+def text_digest(text: str) -> Digest:
+    """Return the digest that names a configuration: SHA-256 of its text."""
+    return Digest(hashlib.sha256(text.encode()).hexdigest())
+
+
+@lru_cache(maxsize=_MOST_PARSED)
+def _state(content: bytes) -> PlacementState:
+    return _state_of(files.parse_json(content, "state.json"))
+
+
+def _key(content: bytes) -> bytes | None:
+    """Return the zone key in a key file, None when it holds anything else."""
+    try:
+        key = bytes.fromhex(content.decode("ascii"))
+    except ValueError:
+        return None
+    return key if len(key) == KEY_BYTES else None
+
+
+@lru_cache(maxsize=_MOST_PARSED)
 def _boot_devices(text: str, zone: str) -> tuple[BootDevice, ...]:
     try:
         return boot_devices(zonecfg.parse(text), zone)
@@ -226,7 +251,7 @@ def _boot_devices(text: str, zone: str) -> tuple[BootDevice, ...]:
         raise PortableError("CONFIGURATION", f"the configuration of zone {zone} is damaged: {error.code}") from error
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_MOST_PARSED)
 def _autoboot(text: str) -> bool:
     try:
         return zonecfg.parse(text).value("autoboot") == "true"

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _SLOTS: Final = ("A", "B")
 _NO_UUID: Final = UUID(int=0)
+_Under = tuple[BootDevice, bytes | None, UUID | None, int]
 
 
 class Look(NamedTuple):
@@ -45,6 +46,17 @@ class Look(NamedTuple):
     status: RegionStatus
     pair: tuple[bytes, bytes] | None = None
     region: Region | None = None
+
+
+class Verified(NamedTuple):
+    """What was read once, and all that it depends on: the same bytes under the same key say the same again.
+
+    `under`: device, zone key, known zone uuid and high-water mark. `raw`: the digest of both slots.
+    """
+
+    under: _Under
+    raw: bytes
+    facts: ReadingFacts
 
 
 def look(host: Host, placement: Placement, key: bytes | None) -> list[Look]:
@@ -59,13 +71,36 @@ def look(host: Host, placement: Placement, key: bytes | None) -> list[Look]:
 def read(host: Host, placement: Placement, *, nonce: str | None, high_water: int) -> list[ReadingFacts]:
     """Return one reading per boot storage, as `Host.read` says."""
     key, stored = _key_or_none(placement), placement.stored_or_none()
-    looks = _looks(host, placement, key, stored.zone_uuid if stored else None)
-    if stored and stored.zone_uuid is None and _proven(looks):
-        # a verb that works on the zone now keeps the uuid itself; its state must not be written over
-        with files.try_held(placement.verb_lock) as is_mine:
-            if is_mine:
-                keep_uuid(placement, looks)
-    return [_facts(placement, one, key, nonce, high_water) for one in looks]
+    known = stored.zone_uuid if stored else None
+    if stored and known is None:
+        looks = _looks(host, placement, key, None)
+        _learn_uuid(placement, looks)
+        return [_facts(placement, one, key, nonce, high_water) for one in looks]
+    return [_read(host, placement, (device, key, known, high_water), nonce) for device in placement.boot_devices()]
+
+
+def _read(host: Host, placement: Placement, under: _Under, nonce: str | None) -> ReadingFacts:
+    """Return one reading; host data that says what it said is read from the device, and not opened anew."""
+    device, key, known, high_water = under
+    seen = _seen(host, device)
+    if seen.pair is None:
+        return _facts(placement, seen, key, nonce, high_water)
+    raw = raw_digest(*seen.pair)
+    place = (placement.zone, device.uri)
+    verified = host.verified.get(place)
+    if verified is None or (verified.under, verified.raw) != (under, raw):
+        facts = _facts(placement, _opened(seen, key, known), key, nonce, high_water)
+        verified = host.verified[place] = Verified(under, raw, facts)
+    return replace(verified.facts, nonce=nonce or secrets.token_hex(16), at=int(time.time()))
+
+
+def _learn_uuid(placement: Placement, looks: list[Look]) -> None:
+    if not _proven(looks):
+        return
+    # a verb that works on the zone now keeps the uuid itself; its state must not be written over
+    with files.try_held(placement.verb_lock) as is_mine:
+        if is_mine:
+            keep_uuid(placement, looks)
 
 
 def device_guid(device: BootDevice) -> str | None:
@@ -87,6 +122,11 @@ def _key_or_none(placement: Placement) -> bytes | None:
 
 
 def _look_at(host: Host, device: BootDevice, key: bytes | None, known: UUID | None) -> Look:
+    return _opened(_seen(host, device), key, known)
+
+
+def _seen(host: Host, device: BootDevice) -> Look:
+    """Return both slots as they are, not opened yet."""
     try:
         path = host.path_of(device.uri)
     except (PortableError, SuriError):
@@ -96,9 +136,17 @@ def _look_at(host: Host, device: BootDevice, key: bytes | None, known: UUID | No
     except HostDataError as error:
         is_unstable = error.code == "HD_UNSTABLE"
         return Look(device, path, RegionStatus.UNSTABLE if is_unstable else RegionStatus.NO_STORAGE)
+    return Look(device, path, RegionStatus.UNREADABLE, pair)
+
+
+def _opened(seen: Look, key: bytes | None, known: UUID | None) -> Look:
+    """Return the look with what its slots say under `key`."""
+    pair = seen.pair
+    if pair is None:
+        return seen
     # Without a key nothing can be opened; a key nobody has still tells blank from written, and names the slot errors.
     region = read_region(*pair, zone_key=key or secrets.token_bytes(16), zone_uuid=known or _named_uuid(pair))
-    return Look(device, path, RegionStatus(region.status), pair, region)
+    return seen._replace(status=RegionStatus(region.status), region=region)
 
 
 def _named_uuid(pair: tuple[bytes, bytes]) -> UUID:
