@@ -45,6 +45,13 @@ def init(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def set_broker(parsed: argparse.Namespace) -> int:
+    """Write another broker's URL, or other credentials for it, into the agent's settings."""
+    identity.replace_settings(parsed.directory, broker=_broker(parsed.broker))
+    _print("the broker's URL is replaced; a running agent takes it up at its next start")
+    return 0
+
+
 def run(parsed: argparse.Namespace) -> int:
     """Recover from what a crash left, then work until told to stop."""
     # Celery takes a fifth of a second to import; the other commands do without.
@@ -102,6 +109,10 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--site", default="", help="where it stands, for people")
     make.add_argument("--json", action="store_true", help="print JSON")
     make.set_defaults(command=init)
+    broker = commands.add_parser("set-broker", help="give an agent another broker, or other credentials for it")
+    broker.add_argument("directory", type=Path, metavar="DIR")
+    broker.add_argument("broker", help="the broker's URL, or @FILE when it holds a password")
+    broker.set_defaults(command=set_broker)
     for name, command, purpose in (("run", run, "run the agent"), ("check", check, "say whether it could run")):
         one = commands.add_parser(name, help=purpose)
         one.add_argument("directory", type=Path, metavar="DIR")

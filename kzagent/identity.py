@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -147,6 +147,22 @@ def create(directory: Path, settings: Settings) -> Ed25519PrivateKey:
     except OSError as error:
         raise SetupError(f"{directory} cannot be written ({error.strerror})") from error
     return key
+
+
+def replace_settings(directory: Path, **changes: object) -> Settings:
+    """Return the settings in `directory` with `changes`; the file holds them afterwards, or is as it was.
+
+    Raises: SetupError.
+    """
+    settings = replace(load_settings(directory), **changes)  # type: ignore[arg-type]
+    check_settings(settings)
+    partial = directory / f".{SETTINGS_NAME}.{os.getpid()}"
+    try:
+        _write_private(partial, strict.canonical(strict.write(settings)) + b"\n")
+        partial.replace(directory / SETTINGS_NAME)
+    except OSError as error:
+        raise SetupError(f"{directory} cannot be written ({error.strerror})") from error
+    return settings
 
 
 def _write_private(path: Path, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -43,3 +44,8 @@ def broker_socket(var: Path) -> Path:
 def embedded_broker_url(var: Path) -> str:
     """Return the broker's address as Celery writes it."""
     return f"redis+socket://{broker_socket(var)}"
+
+
+def without_credentials(url: str) -> str:
+    """Return `url` without user and password."""
+    return re.sub("://[^/]*@", "://", url, count=1)

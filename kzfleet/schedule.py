@@ -10,6 +10,7 @@ from typing import Any
 
 # task name: (every how many seconds, the environment's switch)
 WAKE_UPS: dict[str, tuple[float, str]] = {
+    "apps.fleet.write_broker_users": (5, "KZFLEET_WRITE_BROKER_USERS"),
     "apps.jobs.dispatch_jobs": (2, "KZFLEET_DISPATCH_JOBS"),
     "apps.jobs.ingest_reports": (1, "KZFLEET_INGEST_REPORTS"),
     "apps.jobs.expire_jobs": (15, "KZFLEET_EXPIRE_JOBS"),

@@ -10,7 +10,7 @@ import environ
 from csp.constants import NONE, SELF
 
 from kzfleet.diagnostics import configure_diagnostics
-from kzfleet.places import BASE_DIR, embedded_broker_url, keys_dir, var_dir
+from kzfleet.places import BASE_DIR, embedded_broker_url, keys_dir, var_dir, without_credentials
 from kzfleet.schedule import beat_schedule
 from kzfleet.secret_files import secret_or_random
 
@@ -240,6 +240,12 @@ REST_FRAMEWORK = {
 
 BROKER_URL = env.str("BROKER_URL", default="") or embedded_broker_url(VAR_DIR)
 CELERY_BROKER_URL = BROKER_URL
+# What agents are told the broker is, without credentials: each gets its own.
+AGENT_BROKER_URL = env.str("KZFLEET_AGENT_BROKER_URL", default="") or without_credentials(BROKER_URL)
+# The users the broker knows are written into this file; control's work, where it is named. docs/running.md.
+BROKER_USERS_FILE = env.str("KZFLEET_BROKER_USERS_FILE", default="")
+# redis://, rediss:// or unix://, with the one user who may make the broker read that file again.
+BROKER_ACCESS_URL = env.str("KZFLEET_BROKER_ACCESS_URL", default="")
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True

@@ -13,7 +13,9 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.base.errors import InvalidInput, NotFound
+from apps.base.nudge import nudge
 from apps.base.text import clean_text
+from apps.fleet.broker_users import WRITE_BROKER_USERS
 from apps.fleet.errors import AgentExists, KeyInUse
 from apps.fleet.models import Agent, Host, HostIdentity
 from apps.fleet.selectors import host_for_update
@@ -86,6 +88,7 @@ def revoke_agent(agent_uuid: UUID, *, actor: Actor = SYSTEM) -> Agent:
         agent.state = Agent.State.REVOKED
         agent.save(update_fields=["state"])
         append("agent.revoke", actor=actor, subjects=[("agent", str(agent.pk))], data={})
+        nudge(WRITE_BROKER_USERS)
     return agent
 
 

@@ -1,6 +1,5 @@
 """The demonstration fleet's agents: made and made known with the commands that an administrator has."""
 
-import dataclasses
 import io
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from django.core.management import call_command
 
 from apps.fleet.selectors import deployment_uuid
 from apps.forced_actions.selectors import current_policy
-from kernelzone import strict
 from kernelzone.envelope import raw_public_key
 from kernelzone.portable import demonstration
 from kernelzone.portable.demonstration import FleetHost
@@ -46,7 +44,8 @@ def prepared_agents(var: Path, *, base_url: str) -> list[Path]:
 def _prepared(directory: Path, hosts: tuple[FleetHost, ...], base_url: str) -> Path:
     if not (directory / identity.SETTINGS_NAME).exists():
         _init(directory, hosts, base_url)
-    agent = _with_address(directory, base_url)
+    # this start's addresses: the port may differ
+    agent = identity.replace_settings(directory, url=base_url, broker=settings.BROKER_URL, heartbeat_s=HEARTBEAT_S)
     named = [f"--host={host.owner_hostid}:{host.hostname}:{host.site}:{host.rack}" for host in hosts]
     key = raw_public_key(identity.load_key(directory)).hex()
     words = ["--uuid", str(agent.agent), "--public-key", key, "--name", directory.name, *named]
@@ -68,15 +67,3 @@ def _init(directory: Path, hosts: tuple[FleetHost, ...], base_url: str) -> None:
     )
     if done.returncode != 0:
         raise CannotStart(f"The agent {directory.name} could not be made: {done.stderr.strip()}")
-
-
-def _with_address(directory: Path, base_url: str) -> identity.Settings:
-    """Return the agent's settings; its file says this start's addresses afterwards (the port may differ)."""
-    found = identity.load_settings(directory)
-    wanted = dataclasses.replace(found, url=base_url, broker=settings.BROKER_URL, heartbeat_s=HEARTBEAT_S)
-    if wanted != found:
-        partial = directory / f".{identity.SETTINGS_NAME}.partial"
-        partial.write_bytes(strict.canonical(strict.write(wanted)) + b"\n")
-        partial.chmod(0o600)
-        partial.replace(directory / identity.SETTINGS_NAME)
-    return wanted

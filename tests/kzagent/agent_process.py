@@ -23,20 +23,26 @@ from kzagent import identity
 
 
 class Broker:
-    """A Redis of its own on a unix socket."""
+    """A Redis of its own on a unix socket; without a users file everybody may do everything."""
 
-    def __init__(self) -> None:
+    def __init__(self, users: Path | None = None, user: str | None = None, password: str | None = None) -> None:
         # short: a socket's path has at most 108 characters
         self.directory = Path(tempfile.mkdtemp(prefix="kzb-"))
         self.socket = self.directory / "s"
+        self.users = users
         self.process = self._start()
-        self.client = redis.Redis(unix_socket_path=str(self.socket))
+        self.client = self.as_user(user, password)
         self.url = f"redis+socket://{self.socket}"
         _until(self._answers)
 
+    def as_user(self, user: str | None, password: str | None) -> redis.Redis:
+        """Return a connection of this user."""
+        return redis.Redis(unix_socket_path=str(self.socket), username=user, password=password)
+
     def _start(self) -> subprocess.Popen[bytes]:
         arguments = ["--port", "0", "--unixsocket", str(self.socket), "--save", "", "--dir", str(self.directory)]
-        return subprocess.Popen([_server(), *arguments], stdout=subprocess.DEVNULL)
+        users = ["--aclfile", str(self.users)] if self.users else []
+        return subprocess.Popen([_server(), *arguments, *users], stdout=subprocess.DEVNULL)
 
     def restart(self) -> None:
         """Kill the broker; what was on its queues is gone."""
@@ -52,9 +58,9 @@ class Broker:
         self.process.wait()
         shutil.rmtree(self.directory)
 
-    def send(self, queue: str, envelope: object, task: str = "kzagent.run") -> None:
+    def send(self, queue: str, envelope: object, task: str = "kzagent.run", url: str = "") -> None:
         """Publish as the site does."""
-        app = Celery("site", broker=self.url, set_as_current=False)
+        app = Celery("site", broker=url or self.url, set_as_current=False)
         app.conf.broker_transport_options = {"priority_steps": [0]}
         app.conf.task_ignore_result = True
         destination = Queue(queue, Exchange(""), routing_key=queue)
@@ -71,9 +77,9 @@ class Broker:
 class Process:
     """`kzagent run DIR`, as a process that may be killed."""
 
-    def __init__(self, deployment: Deployment, broker: Broker, **environment: str) -> None:
+    def __init__(self, deployment: Deployment, broker: Broker, *, url: str = "", **environment: str) -> None:
         settings = identity.load_settings(deployment.directory)
-        rewrite(deployment.directory, settings, broker=broker.url)
+        rewrite(deployment.directory, settings, broker=url or broker.url)
         self.queue = f"agent.{settings.agent}"
         self.output = deployment.directory / "output"
         with self.output.open("ab") as output:

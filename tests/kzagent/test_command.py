@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import stat
 from pathlib import Path
@@ -45,6 +46,20 @@ def test_init_makes_an_agent_that_only_its_owner_can_read(
     for name in (identity.KEY_NAME, identity.SETTINGS_NAME):
         assert stat.S_IMODE((directory / name).stat().st_mode) == 0o600
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_an_agent_is_given_other_credentials_for_the_broker(words: list[str], tmp_path: Path) -> None:
+    assert main(words) == 0
+    directory, url = tmp_path / "new-agent", "rediss://agent-1:secret@broker.example/0"
+    before = identity.load_settings(directory)
+    (tmp_path / "broker").write_text(url + "\n")
+
+    assert main(["set-broker", str(directory), f"@{tmp_path / 'broker'}"]) == 0
+    assert main(["set-broker", str(directory), url]) == 1, "argument lists are public"
+
+    assert identity.load_settings(directory) == dataclasses.replace(before, broker=url)
+    assert stat.S_IMODE((directory / identity.SETTINGS_NAME).stat().st_mode) == 0o600
+    assert sorted(path.name for path in directory.iterdir()) == [identity.SETTINGS_NAME, identity.KEY_NAME]
 
 
 def test_init_does_not_replace_an_agent(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

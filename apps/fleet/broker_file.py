@@ -1,0 +1,93 @@
+"""The file from which the broker reads its users, and making it read it again.
+
+The file is replaced whole before the broker hears of it: a broker that starts meanwhile reads the old users or the
+new ones. Redis up to 7.2 cuts every connection at `ACL LOAD`, so it is sent only when something changed; agents and
+control connect again by themselves.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import redis
+import structlog
+from django.conf import settings
+
+from apps.fleet.broker_users import others_in, site_hashes_in, users_file
+from apps.fleet.models import Agent
+
+logger = structlog.get_logger(__name__)
+
+TIMEOUT_S: Final = 5
+
+
+class Written(NamedTuple):
+    """What was done: `users` stand in the file; was it replaced, and has the broker read it (None: not known)?"""
+
+    users: int
+    is_changed: bool
+    is_loaded: bool | None
+
+
+def write_broker_users(path: Path, *, new_site_hashes: Mapping[str, str] | None = None) -> Written:
+    """Bring the file `path` up to date with the agents' rows, and make the broker read it if it has not.
+
+    new_site_hashes: name to password hash of the site's own users, where it changes.
+    Raises: OSError when the file cannot be written.
+    """
+    with _only_one(path):
+        before = path.read_text(encoding="ascii") if path.exists() else ""
+        site = {**site_hashes_in(before), **(new_site_hashes or {})}
+        prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
+        agents = Agent.objects.exclude(broker_password_sha256="").filter(state=Agent.State.TRUSTED)
+        text = users_file(agents, site, others_in(before), prefix=prefix)
+        if text != before:
+            _replace(path, text)
+        return Written(text.count("\n") - 1, text != before, _load(path, text))
+
+
+def _load(path: Path, text: str) -> bool | None:
+    """Return whether the broker uses the users in `text`, None when nobody may tell it to."""
+    mark = path.with_name(f"{path.name}.loaded")
+    digest = hashlib.sha256(text.encode("ascii")).hexdigest()
+    if mark.exists() and mark.read_text(encoding="ascii").strip() == digest:
+        return True
+    if not settings.BROKER_ACCESS_URL:
+        return None
+    try:
+        with redis.Redis.from_url(settings.BROKER_ACCESS_URL, socket_timeout=TIMEOUT_S) as client:
+            client.execute_command("ACL", "LOAD")
+    except redis.RedisError as fault:
+        # Not the message: it may hold the address, and with it the password. It is tried again at the next beat.
+        logger.warning("the broker did not read its users", fault=type(fault).__name__)
+        return False
+    _replace(mark, digest + "\n")
+    return True
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write the file whole or not at all. Its group may go on reading it, where it could: the broker's."""
+    mode = 0o600 | (path.stat().st_mode & 0o040 if path.exists() else 0)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)
+        os.fchmod(descriptor, mode)
+        file.flush()
+        os.fsync(descriptor)
+    partial.replace(path)
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Hold the file's lock: who read the rows first must not write last."""
+    with path.with_name(f".{path.name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
