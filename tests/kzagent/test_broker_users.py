@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -20,6 +26,7 @@ from apps.fleet.broker_users import (
     CONTROL,
     SITE_USERS,
     WEB,
+    WRITE_BROKER_USERS,
     agent_broker_url,
     hashed,
     new_broker_password,
@@ -51,8 +58,8 @@ class Scene(NamedTuple):
     def as_site(self, name: str) -> redis.Redis:
         return self.broker.as_user(name, self.passwords[name])
 
-    def control_url(self) -> str:
-        return broker_users.url_of(self.broker.url, user=CONTROL, password=self.passwords[CONTROL])
+    def site_url(self, name: str) -> str:
+        return broker_users.url_of(self.broker.url, user=name, password=self.passwords[name])
 
     def denied(self) -> list[tuple[str, str]]:
         """Return who was refused what, as the broker remembers it."""
@@ -91,7 +98,7 @@ def process(deployment: Deployment, scene: Scene) -> Iterator[Process]:
 
 def runs_an_order(deployment: Deployment, scene: Scene, process: Process) -> None:
     order = deployment.order(Kind.INSPECT)
-    scene.broker.send(process.queue, deployment.authority.sign(order), url=scene.control_url())
+    scene.broker.send(process.queue, deployment.authority.sign(order), url=scene.site_url(CONTROL))
     assert deployment.site.wait_for(lambda: deployment.site.final(order.order)).code == "DONE"
 
 
@@ -239,3 +246,48 @@ def test_an_agent_that_is_revoked_is_cut_off_and_the_other_is_not(
         connected.ping()
     connected.close()
     runs_an_order(deployment, scene, process)
+
+
+@pytest.mark.slow
+def test_a_control_worker_works_with_what_its_user_may_do_and_takes_up_what_a_dead_one_left(
+    scene: Scene, tmp_path: Path
+) -> None:
+    """The task is one that does nothing where no users file is named; what counts is its way through the broker."""
+    for _ in range(3):
+        scene.broker.send("control", [], task=WRITE_BROKER_USERS, url=scene.site_url(WEB))
+    left = scene.broker.client.rpop("control")
+    assert left is not None
+    scene.broker.client.hset("unacked", "left", json.dumps([json.loads(left), "", "control"]))
+    scene.broker.client.zadd("unacked_index", {"left": 0})
+
+    with control_worker(scene.site_url(CONTROL), tmp_path):
+        wait_for(lambda: not scene.broker.client.exists("control", "unacked", "unacked_index"))
+
+    ran = scene.broker.client.info("commandstats")
+    assert ran["cmdstat_evalsha"]["calls"] >= 1, "the lock of the restoring was given back"
+    assert scene.denied() == []
+
+
+@contextmanager
+def control_worker(url: str, var: Path) -> Iterator[None]:
+    words = ["-m", "celery", "-q", "-A", "kzfleet.celery", "worker", "-Q", "control", "-P", "threads", "-c", "2"]
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    environment = {**os.environ, "BROKER_URL": url, "KZFLEET_VAR": str(var), "KZFLEET_PROCESS": "control"}
+    with (var / "control.out").open("wb") as output:
+        worker = subprocess.Popen(
+            [sys.executable, "-W", "ignore", *words, *quiet], env=environment, stdout=output, stderr=output
+        )
+    try:
+        yield
+        worker.terminate()
+        assert worker.wait(timeout=20) == 0, (var / "control.out").read_text()
+    finally:
+        worker.kill()
+        worker.wait()
+
+
+def wait_for(holds: Callable[[], bool], timeout_s: float = 60) -> None:
+    end = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
