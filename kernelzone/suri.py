@@ -106,6 +106,15 @@ def device_ids(text: str) -> tuple[str, ...]:
     return (f"{'naa' if number[0] in '2356' else 'eui'}.{number}",)
 
 
+def identity(text: str) -> str:
+    """Return what tells the storage from every other on one host: its NAA or EUI id, else its one form.
+
+    `lu:luname.naa.X`, `iscsi://h/luname.naa.X` and `dev:dsk/c0tXd0` name one logical unit.
+    Raises: SuriError.
+    """
+    return next(iter(device_ids(text)), None) or normalise(text)
+
+
 def local_path(text: str) -> str | None:
     """Return the absolute path of a dev or file URI, None for the others. Raises: SuriError."""
     uri = parse(text)

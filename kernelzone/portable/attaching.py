@@ -12,11 +12,12 @@ from kernelzone.hostdata import HostDataState, Record
 from kernelzone.portable import changes
 from kernelzone.portable.changes import Writer
 from kernelzone.portable.host import Host
-from kernelzone.portable.keys import keep_uuid, settle_key, stage_new_key
+from kernelzone.portable.keys import settle_key, stage_new_key
 from kernelzone.portable.placement import KEY_BYTES
 from kernelzone.portable.reading import Look
 from kernelzone.portable.turn import Turn
-from kernelzone.portable.verdicts import Refused, refuse_unless_blank, said, true_record, usable_record
+from kernelzone.portable.unused import refuse_unless_unused
+from kernelzone.portable.verdicts import Refused, said, true_record, usable_record
 from kernelzone.states import AuxiliaryState, ZoneState
 from kernelzone.zoneadm import Extended
 
@@ -28,12 +29,19 @@ _INSTALLED_LINES: Final = ("Installation: Starting ...", "Installation: Succeede
 def install(turn: Turn) -> tuple[str, ...]:
     """Write the first host data of a zone onto blank boot storage, under a new key; return the installer's lines."""
     began = time.monotonic()
-    placement = turn.placement
     looks = turn.look()
-    refuse_unless_blank(turn.host, placement, looks)
-    turn.save(ZoneState.INCOMPLETE)  # until it is whole
+    refuse_unless_unused(turn.host, turn.placement, looks)
+    turn.save(ZoneState.INCOMPLETE, zone_uuid=uuid4())
+    written_anew(turn, looks)
+    seconds = f"        Done: Installation completed in {time.monotonic() - began:.3f} seconds."
+    lines = (*_INSTALLED_LINES, seconds)
+    return (write_log(turn.host, turn.placement.zone, "install", lines), *lines)
+
+
+def written_anew(turn: Turn, looks: list[Look]) -> None:
+    """Give blank boot storage its first host data, under a new key: from then on the zone is installed."""
+    placement = turn.placement
     key, incarnation = secrets.token_bytes(KEY_BYTES), secrets.token_bytes(16)
-    keep_uuid(placement, uuid4())
     placement.stage_key(key)
 
     def record_of(device: BootDevice) -> Record:
@@ -42,23 +50,18 @@ def install(turn: Turn) -> tuple[str, ...]:
     changes.initialise_all(Writer(turn.host, placement, key, turn.agent), record_of, looks)
     placement.promote_key()
     turn.save(ZoneState.INSTALLED)
-    seconds = f"        Done: Installation completed in {time.monotonic() - began:.3f} seconds."
-    log = _log_name(placement.zone, "install")
-    lines = (f"Progress being logged to /var/log/zones/{log}", *_INSTALLED_LINES, seconds)
-    _write_log(turn.host, log, lines)
-    return lines
 
 
 def attach(turn: Turn, extended: Extended | None, warrant_digest: bytes | None) -> tuple[str, ...]:
     """Make this host the owner, in the way `extended` says; return no lines. What was said goes to the attach log."""
-    log = _log_name(turn.placement.zone, "attach")
+    zone = turn.placement.zone
     try:
         _ATTACHES[extended](turn, warrant_digest)
         finish(turn)
     except Refused as refused:
-        _write_log(turn.host, log, tuple(refused.text.splitlines()))
+        write_log(turn.host, zone, "attach", tuple(refused.text.splitlines()))
         raise
-    _write_log(turn.host, log, ("Attach: Succeeded",))
+    write_log(turn.host, zone, "attach", ("Attach: Succeeded",))
     return ()
 
 
@@ -135,10 +138,10 @@ def _refuse_unless_readable(turn: Turn, looks: list[Look]) -> None:
         raise Refused("HD_NOT_CLEAN", said(turn.placement.zone, "host data cannot be read on every boot device"))
 
 
-def _log_name(zone: str, operation: str) -> str:
-    return f"zoneadm.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.{zone}.{operation}"
-
-
-def _write_log(host: Host, name: str, lines: tuple[str, ...]) -> None:
+def write_log(host: Host, zone: str, operation: str, lines: tuple[str, ...]) -> str:
+    """Keep what an operation said where Solaris keeps it, and return the line that says where."""
+    name = f"zoneadm.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.{zone}.{operation}"
+    line = f"Progress being logged to /var/log/zones/{name}"
     with (host.directory / "log" / name).open("a", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines)
+        file.writelines(f"{one}\n" for one in lines)
+    return line

@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 refused or failed (fsck: corrupt), 2 usage.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,16 @@ from typing import Final
 from kernelzone import suri
 from kernelzone.facts import Outcome
 from kernelzone.hostdata import HostDataError
-from kernelzone.portable import drills, fsck, reading_words, storage, verbs, zoneadm_command, zonecfg_command
+from kernelzone.portable import (
+    drills,
+    fsck,
+    reading_words,
+    storage_commands,
+    suriadm_command,
+    verbs,
+    zoneadm_command,
+    zonecfg_command,
+)
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.host import Flag, Host
 from kernelzone.words import WordError, canonical_uuid
@@ -23,16 +31,16 @@ USAGE: Final = """\
 usage: kz HOSTDIR create-host --owner-hostid HEX --hostname NAME [--boot-environment NAME]
                               [--boot-environment-uuid UUID] [--storage DIR]
        kz HOSTDIR create-storage URI [--size 16M]
+       kz HOSTDIR erase-storage URI [-F] all that is on it is lost; asks for the URI again
        kz HOSTDIR zoneadm ...            as zoneadm(8): list, install, attach, detach, boot, halt, ...
        kz HOSTDIR zonecfg ...            as zonecfg(8): -z ZONE info | export | delete -F | "commands" | -f FILE
+       kz HOSTDIR suriadm ...            as suriadm(8): parse | normalize URI, lookup-uri DEVICE
        kz HOSTDIR read ZONE              what host data says
        kz HOSTDIR fsck ZONE              whether what its guests wrote is one sequence
        kz HOSTDIR flag [up|cut-off|dead]
        kz HOSTDIR panic ZONE             its guest panics: it stays and writes no more
        kz DIR demonstration build|start|stop
 """
-_SIZE: Final = re.compile(r"([0-9]{1,9})([KMGkmg]?)\Z")
-_UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 class Usage(Exception):
@@ -67,6 +75,10 @@ def _zonecfg(directory: Path, words: list[str]) -> int:
     return zonecfg_command.run(Host.open(directory), words)
 
 
+def _suriadm(directory: Path, words: list[str]) -> int:
+    return suriadm_command.run(Host.open(directory), words)
+
+
 def _create_host(directory: Path, words: list[str]) -> int:
     names = {"--owner-hostid", "--hostname", "--boot-environment", "--boot-environment-uuid", "--storage"}
     options = _options(words, names)
@@ -88,10 +100,14 @@ def _create_storage(directory: Path, words: list[str]) -> int:
     if not words:
         raise Usage
     size = _options(words[1:], {"--size"}).get("size")
-    path = Host.open(directory).path_of(words[0])
-    storage.create(path, _bytes_of(size) if size else storage.DEFAULT_BYTES)
-    sys.stdout.write(f"{path}\n")
-    return 0
+    return storage_commands.create(Host.open(directory), words[0], size)
+
+
+def _erase_storage(directory: Path, words: list[str]) -> int:
+    uris = [word for word in words if word != "-F"]
+    if len(uris) != 1 or len(words) > 2:
+        raise Usage
+    return storage_commands.erase(Host.open(directory), uris[0], is_meant="-F" in words)
 
 
 def _flag(directory: Path, words: list[str]) -> int:
@@ -165,18 +181,13 @@ def _options(words: list[str], names: set[str]) -> dict[str, str]:
     return {name[2:].replace("-", "_"): value for name, value in zip(words[::2], words[1::2], strict=True)}
 
 
-def _bytes_of(text: str) -> int:
-    found = _SIZE.match(text)
-    if found is None:
-        raise PortableError("STORAGE_SIZE", "a size is a number with K, M or G behind it")
-    return int(found[1]) * _UNITS[found[2].lower()]
-
-
 _COMMANDS: Final[dict[str, Callable[[Path, list[str]], int]]] = {
     "create-host": _create_host,
     "create-storage": _create_storage,
+    "erase-storage": _erase_storage,
     "zoneadm": _zoneadm,
     "zonecfg": _zonecfg,
+    "suriadm": _suriadm,
     "read": _read,
     "fsck": _fsck,
     "flag": _flag,

@@ -121,7 +121,8 @@ def _key_or_none(placement: Placement) -> bytes | None:
         return None
 
 
-def _look_at(host: Host, device: BootDevice, key: bytes | None, known: UUID | None) -> Look:
+def look_at(host: Host, device: BootDevice, key: bytes | None, known: UUID | None) -> Look:
+    """Return a look at one boot storage. known: the zone uuid it must have; None: the one that its slots name."""
     return _opened(_seen(host, device), key, known)
 
 
@@ -167,7 +168,7 @@ def keep_uuid(placement: Placement, looks: list[Look]) -> None:
 
 
 def _looks(host: Host, placement: Placement, key: bytes | None, known: UUID | None) -> list[Look]:
-    return [_look_at(host, device, key, known) for device in placement.boot_devices()]
+    return [look_at(host, device, key, known) for device in placement.boot_devices()]
 
 
 def _proven(looks: list[Look]) -> set[UUID]:

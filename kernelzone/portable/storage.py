@@ -1,7 +1,8 @@
 """Where the storage URIs of a portable host lead: image files and block devices.
 
 `file:` and `dev:` name a path on this machine. What hosts reach over a network is a file in the storage directory
-they share: `lu:luname.naa.X` and `iscsi://HOST/luname.naa.X` are both `naa.X`, `nfs://HOST/PATH` is `nfs/HOST/PATH`.
+they share: a logical unit is `naa.X` there, whether it is named `lu:luname.naa.X`, `iscsi://HOST/luname.naa.X` or
+`dev:dsk/c0tXd0`; `nfs://HOST/PATH` is `nfs/HOST/PATH`.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ def path_of(uri: str, storage: Path) -> Path:
     Raises: SuriError; PortableError NO_STORAGE for an iscsi target without a luname.
     """
     parsed = suri.parse(uri)
-    if parsed.luname:
-        return storage / parsed.luname
+    for device_id in suri.device_ids(uri):
+        return storage / device_id
     if parsed.type is suri.SuriType.NFS:
         return storage / "nfs" / str(parsed.host) / str(parsed.path).lstrip("/")
     if parsed.path:

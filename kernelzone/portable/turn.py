@@ -56,6 +56,7 @@ Act = Callable[[Turn], tuple[str, ...]]
 # What the zone must be, in the words of illumos' zoneadm, when the table says no.
 _NEEDED: Final = {
     Verb.INSTALL: "configured",
+    Verb.CLONE: "configured",
     Verb.ATTACH: "configured",
     Verb.DETACH: "installed",
     Verb.READY: "installed",

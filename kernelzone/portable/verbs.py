@@ -14,7 +14,7 @@ from uuid import UUID
 
 from kernelzone.facts import Outcome
 from kernelzone.hostdata import HostDataError
-from kernelzone.portable import attaching, changes, files, guests, keys, removing, running, turn
+from kernelzone.portable import attaching, changes, cloning, files, guests, keys, removing, running, turn
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.host import Flag, Host
 from kernelzone.portable.turn import Turn
@@ -26,6 +26,11 @@ from kernelzone.zoneadm import Extended
 def install(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
     """Return how the install ended: DONE, IN_USE, STORAGE_IN_USE, NO_STORAGE or another refusal."""
     return turn.run(host, zone, Verb.INSTALL, attaching.install, agent)
+
+
+def clone(host: Host, zone: str, source: str, *, agent: UUID | None = None) -> Outcome:
+    """Return how the copying of the halted zone `source` into `zone` ended; refusals as install's."""
+    return turn.run(host, zone, Verb.CLONE, partial(cloning.clone, source=source), agent)
 
 
 def uninstall(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:

@@ -59,7 +59,7 @@ def true_record(placement: Placement, looks: list[Look]) -> Record:
     records = []
     for one in looks:
         if one.region is None or one.status is not RegionStatus.CLEAN or one.region.record is None:
-            raise _not_whole(placement.zone, one)
+            raise not_whole(placement.zone, one)
         records.append(one.region.record)
     if len({(record.state, record.owner_hostid, record.incarnation) for record in records}) != 1:
         text = said(placement.zone, "host data is not the same on every boot device; a person must decide")
@@ -82,36 +82,6 @@ def in_use_text(zone: str, record: Record) -> str:
             zoneadm.ctime(record.updated_at),
         )
     )
-
-
-def refuse_unless_blank(host: Host, placement: Placement, looks: list[Look]) -> None:
-    """Return when nothing was ever written to the boot storage: only then may install take it.
-
-    Solaris does not look and overwrites (11.2 release notes); here it is refused.
-    Raises: Refused IN_USE, STORAGE_IN_USE, NO_STORAGE, HD_UNSTABLE.
-    """
-    zone = placement.zone
-    if not looks:
-        raise Refused("NO_STORAGE", said(zone, "no device of the zone has a bootpri"))
-    for one in looks:
-        if one.status is RegionStatus.NO_STORAGE:
-            raise Refused("NO_STORAGE", said(zone, f"boot storage {one.device.uri} cannot be read"))
-        if one.status is RegionStatus.UNSTABLE:
-            raise _not_whole(zone, one)
-        if one.status is not RegionStatus.BLANK:
-            raise _taken(host, zone, one)
-
-
-def _taken(host: Host, zone: str, one: Look) -> Refused:
-    record = one.region.record if one.region else None
-    if record and one.status is RegionStatus.CLEAN and record.owner_hostid != host.owner_hostid:
-        return Refused("IN_USE", in_use_text(zone, record))
-    text = said(
-        zone,
-        f"boot storage {one.device.uri} carries host data of a zone",
-        "To use that zone, attach it; to install a new one, give it empty boot storage",
-    )
-    return Refused("STORAGE_IN_USE", text)
 
 
 def _refuse_unreadable(placement: Placement, looks: list[Look]) -> None:
@@ -139,7 +109,8 @@ def _refuse_older(placement: Placement, looks: list[Look]) -> None:
             raise Refused("ROLLBACK", text, unavailable=True)
 
 
-def _not_whole(zone: str, one: Look) -> Refused:
+def not_whole(zone: str, one: Look) -> Refused:
+    """Return the refusal of host data that is torn, contradictory or being written, with what is wrong with it."""
     if one.status is RegionStatus.UNSTABLE:
         text = said(zone, f"host data on {one.device.uri} is being written; try again")
         return Refused("HD_UNSTABLE", text)

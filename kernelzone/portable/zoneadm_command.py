@@ -17,6 +17,7 @@ usage: zoneadm -z zonename subcommand
        zoneadm [-z zonename] list [-c] [-i] [-p | -v] [-s]
 subcommands:
        install
+       clone [-m copy] source
        attach [-x force-takeover | -x initialize-hostdata]
        detach
        uninstall [-F]
@@ -31,7 +32,7 @@ subcommands:
 
 Run = Callable[[Host, str], Outcome]
 # What is printed on success goes where it can be piped; what went wrong, or what to be warned of, to the other stream.
-_TALKATIVE: Final = frozenset({"install"})
+_TALKATIVE: Final = frozenset({"install", "clone"})
 
 
 class Usage(Exception):
@@ -77,6 +78,24 @@ def _one_of(forms: dict[tuple[str, ...], Run], words: list[str]) -> Run:
     return forms[tuple(words)]
 
 
+def _clone(words: list[str]) -> Run:
+    words = words[2:] if words[:2] == ["-m", "copy"] else words
+    if words[:1] == ["-s"]:
+        return unsupported("clone", "portable boot storage has no snapshots; without -s the zone is cloned as it is")
+    if len(words) != 1 or words[0].startswith("-"):
+        raise Usage
+    return partial(verbs.clone, source=words[0])
+
+
+def unsupported(verb: str, why: str) -> Run:
+    """Return a verb that says why a portable kernel zone does not have what was asked for."""
+
+    def refused(_host: Host, zone: str) -> Outcome:
+        return Outcome(verb, False, 1, "UNSUPPORTED", (f"zoneadm: zone '{zone}': {why}",))
+
+    return refused
+
+
 def _attach(words: list[str]) -> Run:
     forms: dict[tuple[str, ...], Run] = {(): verbs.attach}
     for how in Extended:
@@ -111,6 +130,7 @@ def _uninstall_if_meant(host: Host, zone: str) -> Outcome:
 
 _SUBCOMMANDS: Final[dict[str, Callable[[list[str]], Run]]] = {
     "install": _plain(verbs.install),
+    "clone": _clone,
     "attach": _attach,
     "detach": _plain(verbs.detach),
     "uninstall": _uninstall,

@@ -112,3 +112,10 @@ def test_any_text_is_normalised_once_for_all_or_refused(scheme, rest):
         return
     assert suri.normalise(normal) == normal
     assert suri.device_ids(normal) == suri.device_ids(scheme + rest)
+
+
+def test_the_identity_of_a_logical_unit_is_its_id_whatever_the_uri():
+    number = NAA.removeprefix("naa.")
+    forms = [f"lu:luname.{NAA}", f"iscsi://h:3261/luname.{NAA.upper().replace('NAA', 'naa')}", f"dev:dsk/c0t{number}d0"]
+    assert {suri.identity(text) for text in forms} == {NAA}
+    assert suri.identity("file:/export//disk0") == "file:///export/disk0"
