@@ -121,6 +121,22 @@ class ReadingFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldBack:
+    """One zone that the return guard keeps from booting on a host, as it was found afterwards.
+
+    `why`: `host-data` (it names another owner) or `obligation` (a signed one stands, named in `obligation`).
+    `owner_hostid`: who has the zone. `state`: as in PlacementFacts, or `not-configured`.
+    """
+
+    zone: ZoneName
+    why: str
+    owner_hostid: HostId
+    obligation: UUID | None
+    state: str
+    autoboot: bool
+
+
+@dataclass(frozen=True, slots=True)
 class InUse:
     """The six fields `zoneadm attach` prints when another host uses the zone; the time is kept as text.
 

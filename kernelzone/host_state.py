@@ -28,6 +28,7 @@ def state_digest_of_json(result: dict[str, Any]) -> Digest:
         "placements": result["placements"],
         "readings": [_without(reading, _OF_THE_LOOK) for reading in result["readings"]],
         "configurations": [_without(one, frozenset({"text"})) for one in result["configurations"]],
+        "held_back": result["held_back"],
     }
     return Digest(hashlib.sha256(strict.canonical(state)).hexdigest())
 

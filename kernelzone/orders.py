@@ -13,6 +13,7 @@ from uuid import UUID
 
 from kernelzone import strict
 from kernelzone.facts import (
+    HeldBack,
     HostFacts,
     InUse,
     Outcome,
@@ -136,12 +137,13 @@ class ConfigurationText:
 
 @dataclass(frozen=True, slots=True)
 class InspectResult:
-    """One host, whole: facts, placements, one reading per boot storage, configurations."""
+    """One host, whole: facts, placements, one reading per boot storage, configurations, what its guard holds back."""
 
     host: HostFacts
     placements: tuple[PlacementFacts, ...]
     readings: tuple[ReadingFacts, ...]
     configurations: tuple[ConfigurationText, ...]
+    held_back: tuple[HeldBack, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

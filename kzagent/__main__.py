@@ -1,4 +1,4 @@
-"""The `kzagent` command: init, run, check."""
+"""The `kzagent` command: init, run, check, guard."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from uuid import UUID
 
 from kernelzone import words
 from kernelzone.envelope import raw_public_key
+from kernelzone.facts import HeldBack
 from kzagent import identity
 from kzagent.assembly import assemble, hold_directory, open_hosts
 from kzagent.errors import JournalError, LinkError, SetupError
+from kzagent.guard import Guard, guard_hosts, would_boot
+from kzagent.obligations import KeptObligations
+from kzagent.zones_at_work import ZonesAtWork
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,6 +66,7 @@ def run(parsed: argparse.Namespace) -> int:
     logging.getLogger("celery").setLevel(logging.WARNING)
     held = hold_directory(parsed.directory)
     agent = assemble(parsed.directory)
+    guard_hosts(agent.guard, agent.drivers.values())  # before anything else: a zone may be about to boot
     try:
         recover(agent)
     except JournalError as error:
@@ -70,6 +75,35 @@ def run(parsed: argparse.Namespace) -> int:
         "agent %s acts for %s (lock %d)", agent.settings.agent, ", ".join(sorted(agent.drivers)), held
     )
     return serve(agent)
+
+
+def guard(parsed: argparse.Namespace) -> int:
+    """Keep zones that other hosts have taken from booting; run once, before the host boots its zones.
+
+    It needs neither site nor broker nor journal. 1 when a lost zone would still boot with its host.
+    """
+    settings = identity.load_settings(parsed.directory)
+    keeper = Guard(KeptObligations(parsed.directory, settings), ZonesAtWork())
+    drivers = open_hosts(settings)
+    is_safe = True
+    for driver, held in guard_hosts(keeper, [drivers[owner_hostid] for owner_hostid in sorted(drivers)]):
+        for line in _guard_lines(driver.owner_hostid, held):
+            _print(line)
+        is_safe = is_safe and not any(would_boot(one) for one in held or ())
+    return 0 if is_safe else 1
+
+
+def _guard_lines(owner_hostid: str, held: tuple[HeldBack, ...] | None) -> list[str]:
+    if held is None:
+        return [f"host {owner_hostid}: out of reach, nothing was guarded"]
+    if not held:
+        return [f"host {owner_hostid}: no zone is known to be another host's"]
+    return [f"host {owner_hostid}: {_guard_line(one)}" for one in held]
+
+
+def _guard_line(one: HeldBack) -> str:
+    autoboot = "ON" if one.autoboot else "off"
+    return f"{one.zone} is host {one.owner_hostid}'s (by {one.why}): {one.state} here, autoboot {autoboot}"
 
 
 def check(parsed: argparse.Namespace) -> int:
@@ -96,9 +130,16 @@ def _check_site(settings: identity.Settings) -> int:
     return 0
 
 
+_COMMANDS = (
+    ("run", run, "run the agent"),
+    ("check", check, "say whether it could run"),
+    ("guard", guard, "keep zones that other hosts have taken from booting"),
+)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kzagent", description="The agent of kernel-zone hosts.")
-    commands = parser.add_subparsers(required=True, metavar="init | run | check")
+    commands = parser.add_subparsers(required=True, metavar="init | run | check | guard")
     make = commands.add_parser("init", help="make a new agent in a directory")
     make.add_argument("directory", type=Path, metavar="DIR")
     make.add_argument("--deployment", type=_uuid, required=True, help="the deployment's uuid")
@@ -113,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     broker.add_argument("directory", type=Path, metavar="DIR")
     broker.add_argument("broker", help="the broker's URL, or @FILE when it holds a password")
     broker.set_defaults(command=set_broker)
-    for name, command, purpose in (("run", run, "run the agent"), ("check", check, "say whether it could run")):
+    for name, command, purpose in _COMMANDS:
         one = commands.add_parser(name, help=purpose)
         one.add_argument("directory", type=Path, metavar="DIR")
         one.set_defaults(command=command)

@@ -16,6 +16,7 @@ from kernelzone.orders import (
     VerbResult,
     WithdrawResult,
 )
+from kernelzone.standing import why_held
 from kernelzone.states import ACTIVE, Verb
 from kzagent.agent import placement_of
 from kzagent.case import Case
@@ -28,6 +29,7 @@ from kzagent.reports import Said
 MAX_WINDOW_S: Final = 600
 MAX_CONFIGURATION: Final = 32 * 1024
 MAX_SAMPLES: Final = 2000
+_STARTING: Final = frozenset({Verb.READY, Verb.BOOT, Verb.REBOOT})
 
 
 def run_inspect(case: Case) -> Said:
@@ -77,8 +79,24 @@ def run_configure(case: Case) -> Said:
 
 def run_verb(case: Case, verb: Verb) -> Said:
     """Return how one of the safe verbs ended, with the zone as it was found afterwards."""
+    if verb in _STARTING:
+        _refuse_lost(case)
     mark = high_water(case.agent.journal, case.placement.zone_uuid if case.placement else None)
     return _after_verb(case, case.driver.run(verb, case.zone, mark))
+
+
+def _refuse_lost(case: Case) -> None:
+    """Refuse to start what a signed obligation says is another host's, unless host data proves it has come back."""
+    placement = case.placement
+    if placement is None:
+        return
+    obligation = case.agent.obligations.about(case.order.owner_hostid, placement.zone, placement.zone_uuid)
+    if obligation is None:
+        return
+    readings = read_zone(case.agent, case.driver, case.zone)
+    if why_held(placement, case.order.owner_hostid, readings, obligation) is not None:
+        text = f"host {obligation.new_owner_hostid} has taken the zone; it is not started here"
+        raise OrderRefused("OBLIGATION", text)
 
 
 def run_mark_unavailable(case: Case) -> Said:

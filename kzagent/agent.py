@@ -15,18 +15,24 @@ from kzagent.afterwards import Afterwards
 from kzagent.authority import Authority
 from kzagent.clock import Clock
 from kzagent.drivers import ZoneDriver
+from kzagent.guard import Guard
 from kzagent.identity import Settings
 from kzagent.journal import Journal
 from kzagent.link import Link
+from kzagent.obligations import KeptObligations
 from kzagent.remembered import FORGET_OTHERS_AFTER_S
 from kzagent.reports import Reports
+from kzagent.zones_at_work import ZonesAtWork
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
 class Agent:
-    """What every part of the agent works with. `dropped` counts the messages not worth an answer, by code."""
+    """What every part of the agent works with. `dropped` counts the messages not worth an answer, by code.
+
+    `unsettled`: orders that a crash interrupted on hosts that could not be asked yet.
+    """
 
     settings: Settings
     clock: Clock
@@ -36,11 +42,19 @@ class Agent:
     link: Link
     drivers: Mapping[HostId, ZoneDriver]
     afterwards: Afterwards
+    obligations: KeptObligations
+    at_work: ZonesAtWork = field(default_factory=ZonesAtWork)
+    unsettled: set[UUID] = field(default_factory=set)
     stopping: threading.Event = field(default_factory=threading.Event)
     dropped: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.authority.on_withdrawn = self.withdraw
+
+    @property
+    def guard(self) -> Guard:
+        """The return guard of its hosts."""
+        return Guard(self.obligations, self.at_work)
 
     def drop(self, code: str, message: str) -> None:
         """Count a message that is not answered, and say so."""

@@ -18,6 +18,7 @@ from kzagent.errors import DriverError, JournalError, SetupError
 from kzagent.identity import Settings, load_key, load_settings
 from kzagent.journal import Journal
 from kzagent.link import Link
+from kzagent.obligations import KeptObligations
 from kzagent.post import Post
 from kzagent.reports import Reports
 
@@ -37,10 +38,10 @@ def assemble(directory: Path, clock: Clock | None = None) -> Agent:
     except JournalError as error:
         raise SetupError(f"the journal in {directory} cannot be used: {error}") from error
     reports = Reports(settings, key, journal, clock)
-    authority = Authority(settings, clock)
-    link = Link(Post(settings), journal, reports, authority)
+    authority, obligations = Authority(settings, clock), KeptObligations(directory, settings)
+    link = Link(Post(settings), journal, reports, authority, obligations)
     afterwards = Afterwards(journal, clock)
-    return Agent(settings, clock, journal, reports, authority, link, drivers, afterwards)
+    return Agent(settings, clock, journal, reports, authority, link, drivers, afterwards, obligations)
 
 
 def open_hosts(settings: Settings) -> dict[HostId, ZoneDriver]:

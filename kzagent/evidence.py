@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from kernelzone.facts import PlacementFacts, ReadingFacts, RegionStatus
+from kernelzone.facts import HeldBack, PlacementFacts, ReadingFacts, RegionStatus
 from kernelzone.orders import ConfigurationText, InspectResult
 from kernelzone.words import ZoneName
 from kzagent.agent import Agent, placement_of
@@ -27,7 +28,24 @@ def read_zone(agent: Agent, driver: ZoneDriver, zone: ZoneName) -> tuple[Reading
 
 
 def inspect(agent: Agent, driver: ZoneDriver) -> InspectResult:
-    """Return one host, whole; its readings are not kept yet. Raises: DriverError, JournalError."""
+    """Return one host, whole, its lost zones kept from booting; its readings are not kept yet.
+
+    Raises: DriverError, JournalError.
+    """
+    seen = _seen(agent, driver)
+    held = agent.guard.hold_back(driver, seen.placements, seen.readings)
+    if _has_acted(held, seen.placements):
+        seen = _seen(agent, driver)
+    return replace(seen, held_back=held)
+
+
+def _has_acted(held: Sequence[HeldBack], placements: Sequence[PlacementFacts]) -> bool:
+    """Return whether the guard has changed a placement since it was looked at."""
+    before = {placement.zone: (placement.state, placement.autoboot) for placement in placements}
+    return any(before.get(one.zone, (one.state, one.autoboot)) != (one.state, one.autoboot) for one in held)
+
+
+def _seen(agent: Agent, driver: ZoneDriver) -> InspectResult:
     placements = tuple(driver.placements())
     marks = high_waters(agent.journal, (placement.zone_uuid for placement in placements))
     readings: list[ReadingFacts] = []

@@ -64,7 +64,7 @@ def _ended(case: Case) -> Said:
             check(case)
         if case.order.rules.effect is Effect.SAFE and not case.agent.journal.begin(case.order.order):
             raise OrderRefused("VETO", "the order was withdrawn before it began")
-        return ACTIONS[case.order.kind](case)
+        return _act(case)
     except OrderRefused as refused:
         return _refused(case, refused)
     except DriverError as error:
@@ -75,6 +75,15 @@ def _ended(case: Case) -> Said:
         # The loop of the agent: a bug in one order must neither end the agent nor leave the order without an answer.
         logger.exception("order %s ended unexpectedly", case.order.order)
         return _failed(case, "BUG", "the agent failed; its own output says how")
+
+
+def _act(case: Case) -> Said:
+    """Return how the action ended; what changes a zone keeps the return guard from it meanwhile."""
+    action, zone = ACTIONS[case.order.kind], case.order.zone
+    if zone is None or case.order.rules.effect is Effect.READ_ONLY:
+        return action(case)
+    with case.agent.at_work.order(case.order.owner_hostid, zone.name):
+        return action(case)
 
 
 def _refused(case: Case, refused: OrderRefused) -> Said:

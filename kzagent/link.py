@@ -12,6 +12,7 @@ from kernelzone.words import HostId
 from kzagent.authority import Authority
 from kzagent.errors import JournalError, LinkError
 from kzagent.journal import Journal
+from kzagent.obligations import KeptObligations
 from kzagent.post import Answer, Post
 from kzagent.reports import Reports
 
@@ -26,11 +27,14 @@ LONGEST_PAUSE_S: Final = 30.0
 class Link:
     """Posts what the outbox holds, one batch at a time."""
 
-    def __init__(self, post: Post, journal: Journal, reports: Reports, authority: Authority) -> None:
+    def __init__(
+        self, post: Post, journal: Journal, reports: Reports, authority: Authority, obligations: KeptObligations
+    ) -> None:
         self._post = post
         self._journal = journal
         self._reports = reports
         self._authority = authority
+        self._obligations = obligations
         self._one_at_a_time = threading.Lock()
         self._wanting = threading.Lock()
         self._has_met = False
@@ -106,6 +110,9 @@ class Link:
             self._wanted.update(answer.wanted)
         if answer.beacon is not None:
             self._authority.hear(answer.beacon)
+        if answer.obligations is not None and self._obligations.hear(answer.obligations):
+            with self._wanting:
+                self._wanted.update(self._obligations.hosts())
 
     def _break_in_the_journal(self, answer: Answer) -> str:
         """Return why this journal and what the site holds cannot both be whole, or nothing."""

@@ -31,6 +31,7 @@ class Answer:
 
     `epoch`, `seq`: of this agent's reports it holds all up to `seq`. `missing`: those it lacks below its highest.
     `wanted`: the hosts whose full state it lacks. `beacon`: the newest signed time, None while there is none.
+    `obligations`: signed too, what this agent's hosts have lost; None when they never lost anything.
     """
 
     epoch: str
@@ -38,6 +39,7 @@ class Answer:
     missing: tuple[int, ...]
     wanted: tuple[HostId, ...]
     beacon: str | None
+    obligations: str | None
 
 
 class Post:

@@ -34,30 +34,54 @@ _UNTOUCHED: Final = frozenset({"CHANGED", "EXPIRED", "NOT_APPLIED"})
 
 
 def recover(agent: Agent) -> None:
-    """Settle every order a crash interrupted, and report it. Raises: JournalError."""
+    """Settle every order a crash interrupted, and report it; what cannot be settled now is in `agent.unsettled`.
+
+    Raises: JournalError.
+    """
     forgotten = agent.journal.forget_unfinished()
     if forgotten:
         logger.info("%d orders that a stop interrupted may come again", forgotten)
+    for order, intents in _open_by_order(agent).items():
+        if not _recover_order(agent, intents):
+            agent.unsettled.add(order)
+
+
+def recover_unsettled(agent: Agent) -> None:
+    """Settle the orders whose hosts could not be asked at the start, as far as they can be now. Raises: JournalError.
+
+    Never those of this run: their claims are still being made.
+    """
+    if not agent.unsettled:
+        return
+    for order, intents in _open_by_order(agent).items():
+        if order in agent.unsettled and _recover_order(agent, intents):
+            agent.unsettled.discard(order)
+
+
+def _open_by_order(agent: Agent) -> dict[UUID, list[OpenIntent]]:
     by_order: dict[UUID, list[OpenIntent]] = defaultdict(list)
     for intent in open_intents(agent.journal):
         by_order[intent.order].append(intent)
-    for intents in by_order.values():
-        _recover_order(agent, intents)
+    return by_order
 
 
-def _recover_order(agent: Agent, intents: list[OpenIntent]) -> None:
+def _recover_order(agent: Agent, intents: list[OpenIntent]) -> bool:
+    """Return whether the order was settled, and reported."""
     first = intents[0]
     driver = agent.drivers.get(first.owner_hostid)
+    # said once, at the start: it is tried again with every look at the hosts
+    level = logging.DEBUG if first.order in agent.unsettled else logging.ERROR
     if driver is None or not driver.is_reachable():
-        logger.error("order %s stays open: host %s is out of reach", first.order, first.owner_hostid)
-        return
+        logger.log(level, "order %s stays open: host %s is out of reach", first.order, first.owner_hostid)
+        return False
     try:
         said = _settled(agent, driver, intents)
     except DriverError as error:
-        logger.error("order %s stays open: %s", first.order, error)
-        return
+        logger.log(level, "order %s stays open: %s", first.order, error)
+        return False
     agent.reports.say(said, first.order)
     logger.warning("order %s was interrupted: %s %s", first.order, said.state, said.code)
+    return True
 
 
 def _settled(agent: Agent, driver: ZoneDriver, intents: list[OpenIntent]) -> Said:

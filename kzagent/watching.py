@@ -17,6 +17,7 @@ from kzagent.agent import Agent
 from kzagent.drivers import ZoneDriver
 from kzagent.errors import DriverError, JournalError
 from kzagent.evidence import high_water_of, inspect, keep
+from kzagent.recovery import recover_unsettled
 from kzagent.remembered import forget_old
 from kzagent.reports import Said
 
@@ -32,6 +33,7 @@ class Watch:
         self._agent = agent
         self._reported: dict[HostId, Digest] = {}
         self._glances: dict[HostId, Digest] = {}
+        self._away: set[HostId] = set()
 
     def run(self) -> None:
         """Watch until the agent stops."""
@@ -40,6 +42,7 @@ class Watch:
         while not agent.stopping.is_set():
             try:
                 now = agent.clock.monotonic_ms()
+                recover_unsettled(agent)
                 agent.afterwards.look()
                 if now >= beat_at:
                     beat_at = now + agent.settings.heartbeat_s * 1000
@@ -76,14 +79,17 @@ class Watch:
         wanted = self._agent.link.take_wanted()
         for owner_hostid, driver in self._agent.drivers.items():
             seen = self._glance_at(driver)
+            # Whoever was away may have lost a zone meanwhile: the return guard must look before somebody boots it.
+            is_back = seen is not None and owner_hostid in self._away
             changed = seen is not None and self._glances.get(owner_hostid) != seen
-            if seen is not None and (changed or owner_hostid in wanted):
+            if seen is not None and (changed or is_back or owner_hostid in wanted):
                 self._look(driver, is_wanted=True)
 
     def _look(self, driver: ZoneDriver, *, is_wanted: bool) -> Digest | None:
         """Return the digest of a host's state, None when nobody can speak for it; report the state if it is new."""
         agent, owner_hostid = self._agent, driver.owner_hostid
         if not driver.is_reachable():
+            self._away.add(owner_hostid)
             return None
         began_ms = agent.clock.monotonic_ms()
         try:
@@ -99,11 +105,13 @@ class Watch:
                 agent.reports.say(Said(ReportState.DONE, "STATE", owner_hostid, result=result, high_water=marks))
             self._reported[owner_hostid] = digest
         self._glances[owner_hostid] = _digest(result.placements)
+        self._away.discard(owner_hostid)
         return digest
 
     def _glance_at(self, driver: ZoneDriver) -> Digest | None:
         """Return the digest of what a quick look shows: the placements, without reading boot storage."""
         if not driver.is_reachable():
+            self._away.add(driver.owner_hostid)
             return None
         try:
             return _digest(driver.placements())

@@ -69,7 +69,7 @@ def reports(request: HttpRequest) -> JsonResponse:
     agent = _agent(agent_uuid)
     held = store_reports(agent, [_opened(agent, number, text) for number, text in enumerate(envelopes)])
     beacon = SignedBeacon.objects.values_list("envelope", flat=True).first()
-    return JsonResponse({**held._asdict(), "beacon": beacon}, status=202)
+    return JsonResponse({**held._asdict(), "beacon": beacon, "obligations": None}, status=202)
 
 
 def _unpacked(request: HttpRequest) -> bytes:

@@ -156,5 +156,5 @@ def _memory(turn: Turn, record: Record) -> bytes:
 
 
 def _free_zone_id(turn: Turn) -> int:
-    stored = (turn.host.placement(zone).stored_state() for zone in turn.host.zones())
-    return 1 + max((one.zone_id or 0 for one in stored if one.state in ACTIVE), default=0)
+    stored = (turn.host.placement(zone).stored_or_none() for zone in turn.host.zones())
+    return 1 + max((one.zone_id or 0 for one in stored if one and one.state in ACTIVE), default=0)

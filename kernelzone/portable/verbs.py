@@ -17,6 +17,7 @@ from kernelzone.hostdata import HostDataError
 from kernelzone.portable import attaching, changes, cloning, files, guests, keys, removing, running, turn
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.host import Flag, Host
+from kernelzone.portable.placement import Placement
 from kernelzone.portable.turn import Turn
 from kernelzone.states import Verb, ZoneState
 from kernelzone.suri import SuriError
@@ -106,10 +107,19 @@ def mark_incomplete(host: Host, zone: str, *, agent: UUID | None = None) -> Outc
 
 
 def autoboot(host: Host) -> list[Outcome]:
-    """Boot every installed zone whose configuration says so, as the host's own start does; return how each ended."""
-    placements = [host.placement(zone) for zone in host.zones()]
-    wanted = [one.zone for one in placements if one.state().state is ZoneState.INSTALLED and one.autoboot()]
-    return [boot(host, zone) for zone in wanted]
+    """Boot every installed zone whose configuration says so, as the host's own start does; return how each ended.
+
+    Each boot asks host data: a zone that another host has taken, or whose host data cannot be read, does not start.
+    """
+    return [boot(host, zone) for zone in host.zones() if _boots_with(host.placement(zone))]
+
+
+def _boots_with(placement: Placement) -> bool:
+    """Return whether the zone is to boot with its host; one whose files are damaged is not, and hides no other."""
+    try:
+        return placement.state().state is ZoneState.INSTALLED and placement.autoboot()
+    except PortableError:
+        return False
 
 
 def recover(host: Host) -> None:

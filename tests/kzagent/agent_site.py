@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kernelzone import envelope, orders
 from kernelzone.ids import uuid7
+from kernelzone.obligations import OBLIGATION_TYPE, Obligation, Obligations, write_obligations
 from kernelzone.orders import (
     Approver,
     Beacon,
@@ -53,6 +54,10 @@ class Authority:
     def beacon(self, at: int | None = None, withdrawn: tuple[UUID, ...] = ()) -> str:
         beacon = Beacon(1, self.deployment, int(time.time()) if at is None else at, withdrawn)
         return self.sign_bytes(orders.write_beacon(beacon), orders.BEACON_TYPE)
+
+    def obligations(self, agent: UUID, *obligations: Obligation, at: int | None = None) -> str:
+        whole = Obligations(1, self.deployment, agent, int(time.time()) if at is None else at, obligations)
+        return self.sign_bytes(write_obligations(whole), OBLIGATION_TYPE)
 
     def order(self, agent: UUID, kind: Kind, owner_hostid: str, zone: str | None = None, **changes: object) -> Order:
         now = int(time.time())
@@ -125,6 +130,7 @@ class Site:
         self.wanted: list[str] = []
         self.withdrawn: tuple[UUID, ...] = ()
         self.beacon_shift_s: int | None = 0
+        self.obligations: str | None = None
         self._changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -172,6 +178,7 @@ class Site:
         shift = self.beacon_shift_s
         beacon = None if shift is None else self.authority.beacon(int(time.time()) + shift, self.withdrawn)
         answer = {"epoch": epoch, "seq": seq, "missing": [], "wanted": self.wanted, "beacon": beacon}
+        answer["obligations"] = self.obligations
         self.wanted = []
         return 202, json.dumps(answer).encode()
 

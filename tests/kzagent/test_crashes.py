@@ -12,6 +12,7 @@ from kernelzone import crashpoints as claim_crashpoints
 from kernelzone.hostdata import REGION_BYTES
 from kernelzone.orders import Kind, Order, Report, read_result
 from kernelzone.portable import verbs
+from kernelzone.portable.host import Flag
 from kzagent import crashpoints
 from kzagent.database import Database
 from kzagent.journal import JOURNAL_NAME
@@ -177,6 +178,25 @@ def test_a_result_that_was_stored_is_sent_after_the_restart(crash: Crash) -> Non
     assert (crash.ended().state, crash.ended().code) == DONE
     finals = [one for one in crash.deployment.site.about(crash.order.order) if one.state == "done"]
     assert len(finals) == 1
+
+
+def test_a_claim_on_a_host_that_was_away_at_the_start_is_settled_once_it_is_back(crash: Crash) -> None:
+    crash.at("claim.after-slot-a")
+    host = crash.deployment.fleet.global1
+    host.set_flag(Flag.CUT_OFF)
+    torn = crash.image()
+
+    crash.restart()
+    order = crash.deployment.order(Kind.INSPECT, host=GLOBAL2)
+    crash.broker.send(crash.running[-1].queue, crash.deployment.authority.sign(order))
+    crash.deployment.site.wait_for(lambda: crash.deployment.site.final(order.order))
+    assert crash.deployment.site.final(crash.order.order) is None
+    assert crash.image() == torn
+    host.set_flag(Flag.UP)
+
+    report = crash.ended()
+    assert (report.state, report.code) == NOT_APPLIED
+    assert crash.image() == crash.before
 
 
 def test_half_of_slot_b_is_left_to_a_person_once_the_order_has_run_out(crash: Crash) -> None:
