@@ -139,7 +139,7 @@ _COMMANDS = (
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kzagent", description="The agent of kernel-zone hosts.")
-    commands = parser.add_subparsers(required=True, metavar="init | run | check | guard")
+    commands = parser.add_subparsers(required=True, metavar="init | set-broker | run | check | guard")
     make = commands.add_parser("init", help="make a new agent in a directory")
     make.add_argument("directory", type=Path, metavar="DIR")
     make.add_argument("--deployment", type=_uuid, required=True, help="the deployment's uuid")
