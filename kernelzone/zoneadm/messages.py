@@ -63,7 +63,8 @@ def in_use_message(in_use: InUse) -> str:
 def parse_in_use(text: str) -> InUse | None:
     """Return what the message says, or None when it is not the whole message about one zone.
 
-    A field that is missing, repeated, over 255 characters or holds control characters makes it None.
+    A field that is missing, repeated, over 255 characters or holds control characters makes it None, and so does a
+    hostid of zero, which many hosts have that were never given one.
     """
     zones: set[str] = set()
     fields: dict[str, str] = {}
@@ -128,6 +129,8 @@ def _take(message: str, fields: dict[str, str], zones: set[str]) -> bool:
     owner = _OWNER.match(message)
     if owner:
         zones.add(owner[1])
+        if int(owner[2], 16) == 0:
+            return False  # a hostid of zero names no host
         return _put(fields, "hostid", owner[2].lower().rjust(8, "0"))
     found = _FIELD.match(message)
     return _put(fields, found[1], found[2].strip()) if found else True
