@@ -21,6 +21,14 @@ CRASHPOINTS: Final = (
     "claim.after-slot-b",
     "claim.before-committed",
     "claim.after-committed",
+    "migrate.after-configured",
+    "migrate.after-booted-in",
+    "migrate.after-marked-out",
+    "migrate.after-suspended",
+    "migrate.before-handed-over",
+    "migrate.after-handed-over",
+    "migrate.before-going",
+    "migrate.after-going",
 )
 
 

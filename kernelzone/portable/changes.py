@@ -86,6 +86,22 @@ def takeover_change(host: Host, zone: str, warrant_digest: bytes | None, agent: 
     return change
 
 
+def handover_change(source: Host, target: Host, *, incarnation: bytes, memory_digest: bytes | None) -> Change:
+    """Return the change of a migration: `target` is the owner from now on, and nobody but `source` was before.
+
+    incarnation: 16 bytes, new. memory_digest: of the sealed memory that the zone resumes from, 32 bytes, if any.
+    """
+
+    def change(old: Record | None) -> Record:
+        if old is None or not is_owner(source, old):
+            raise HostDataError("HD_NOT_CLEAN", "host data does not name the source host")
+        record = _owned(target, None, _with_previous_owner(target, old))
+        record = replace(record, suspend_image_digest=memory_digest, flags=RecordFlags.NONE, warrant_digest=None)
+        return replace(record, state=_resting_state(record), incarnation=incarnation)
+
+    return change
+
+
 def initialise_record(
     host: Host, device: BootDevice, warrant_digest: bytes | None, agent: UUID | None = None,
     incarnation: bytes | None = None,

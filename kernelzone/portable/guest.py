@@ -3,8 +3,9 @@
     python -m kernelzone.portable.guest --storage PATH --zone-uuid UUID ...
 
 It lives on when the command that started it ends. SIGTERM ends it after the block it is writing; SIGUSR1 suspends
-it: its memory is sealed under the zone key into the suspend image, then it ends. SIGUSR2 makes it panic: it says so on
-its console and writes no more, but stays until it is ended. A guest that is resumed reads its memory from standard
+it: its memory is sealed under the zone key into the suspend image, then it ends. HAND_OVER does the same for a live
+migration, into the file `handover` beside the key. SIGUSR2 makes it panic: it says so on its console and writes no
+more, but stays until it is ended. A guest that is resumed reads its memory from standard
 input. It ends by itself when its storage is gone, and before its first write when the command
 that started it died without the word: nobody would know of it, and the next boot would start a second one.
 """
@@ -24,11 +25,12 @@ from kernelzone.portable import blocks
 from kernelzone.portable.blocks import Block
 
 SUSPENDED_EXIT: Final = 3
+HAND_OVER: Final = signal.SIGRTMIN
 # The first line of standard input; what follows is the memory of a guest that is resumed.
 GO: Final = b"go\n"
 PANIC: Final = "panic[cpu0]"
 # SIGINT and SIGHUP are for the terminal of the command that booted the zone: blocked, and never asked for.
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, HAND_OVER)
 _NOT_FOR_US: Final = (signal.SIGINT, signal.SIGHUP)
 
 
@@ -112,9 +114,10 @@ def main(arguments: list[str] | None = None) -> int:
         guest = Guest(options.storage, _identity(options))
         guest.start(memory)
         guest.write()
+        _detach(0)  # by which `guests.is_waiting` knows that it was told
         # The one who started this waits for this word: from here on the zone runs.
         os.write(1, b"running\n")
-        _detach_output()
+        _detach(1)
         return _run(guest, options)
     except OSError as error:
         sys.stderr.write(f"guest: {error}\n")
@@ -129,7 +132,9 @@ def _run(guest: Guest, options: argparse.Namespace) -> int:
             return 0
         if told == signal.SIGUSR2:
             return _panic()
-        if told == signal.SIGUSR1 and _suspend(guest, options):
+        if told == signal.SIGUSR1 and _suspend(guest, options, options.suspend):
+            return SUSPENDED_EXIT
+        if told == HAND_OVER and _suspend(guest, options, os.path.dirname(options.key_file) + "/handover"):
             return SUSPENDED_EXIT
         if time.monotonic() >= due:
             guest.write()
@@ -150,17 +155,17 @@ def _told(wait_s: float) -> int | None:
     return found.si_signo if found else None
 
 
-def _suspend(guest: Guest, options: argparse.Namespace) -> bool:
-    """Store the suspend image; False, and the zone runs on, when there is no room for it."""
+def _suspend(guest: Guest, options: argparse.Namespace, path: str) -> bool:
+    """Store the memory, sealed, at `path`; False, and the zone runs on, when there is no room for it."""
     try:
-        _store_memory(guest, options)
+        _store_memory(guest, options, path)
     except OSError as error:
         sys.stderr.write(f"guest: not suspended: {error}\n")
         return False
     return True
 
 
-def _store_memory(guest: Guest, options: argparse.Namespace) -> None:
+def _store_memory(guest: Guest, options: argparse.Namespace, path: str) -> None:
     # Imported here alone: cryptography would double the memory of every running guest.
     from pathlib import Path  # noqa: PLC0415
 
@@ -168,7 +173,7 @@ def _store_memory(guest: Guest, options: argparse.Namespace) -> None:
 
     zone_key = bytes.fromhex(Path(options.key_file).read_text("ascii"))
     sealed = suspension.seal(memory_bytes(guest.memory), zone_key=zone_key, zone_uuid=_uuid_bytes(options.zone_uuid))
-    suspension.store(Path(options.suspend), sealed)
+    suspension.store(Path(path), sealed)
 
 
 def memory_bytes(memory: Memory) -> bytes:
@@ -191,10 +196,9 @@ def _given_memory() -> Memory | None:
     return memory_of(image) if image else None
 
 
-def _detach_output() -> None:
+def _detach(stream: int) -> None:
     fd = os.open(os.devnull, os.O_RDWR)
-    os.dup2(fd, 0)
-    os.dup2(fd, 1)
+    os.dup2(fd, stream)
     os.close(fd)
 
 

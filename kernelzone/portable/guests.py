@@ -32,6 +32,14 @@ class GuestProcess(NamedTuple):
     started: int
 
 
+class Waiting(NamedTuple):
+    """A guest that has started and waits for the word to write; it ends without it, also when its starter dies."""
+
+    process: GuestProcess
+    child: subprocess.Popen[bytes]
+    console: Path
+
+
 def start(
     arguments: list[str], *, memory: bytes, console: Path, note: Callable[[GuestProcess], None]
 ) -> GuestProcess:  # fmt: skip
@@ -41,6 +49,18 @@ def start(
     starter die first, the guest ends; should it die later, the guest is known. Raises: PortableError GUEST when it
     does not come up; what `note` raises.
     """
+    waiting = begin(arguments, console)
+    try:
+        note(waiting.process)
+    except BaseException:
+        give_up(waiting)
+        raise
+    go(waiting, memory)
+    return waiting.process
+
+
+def begin(arguments: list[str], console: Path) -> Waiting:
+    """Return the guest started with `arguments`, which writes nothing before `go`. Raises: OSError."""
     command = [sys.executable, "-E", "-s", "-m", "kernelzone.portable.guest", *arguments]
     with _console(console) as output:
         child = subprocess.Popen(  # noqa: S603 - a list, our own interpreter, no shell
@@ -53,21 +73,34 @@ def start(
             start_new_session=True,
             close_fds=True,
         )
-    guest = GuestProcess(child.pid, _started(child.pid) or 0)
+    return Waiting(GuestProcess(child.pid, _started(child.pid) or 0), child, console)
+
+
+def go(waiting: Waiting, memory: bytes) -> None:
+    """Let the guest write, from `memory` if there is any; return once it has written its first block.
+
+    Raises: PortableError GUEST when it does not come up; it is gone then.
+    """
     try:
-        note(guest)
-        if not _came_up(child, memory):
-            raise PortableError("GUEST", f"the zone did not start: see {console}")
+        if not _came_up(waiting.child, memory):
+            raise PortableError("GUEST", f"the zone did not start: see {waiting.console}")
     except BaseException:
-        _give_up(child)
+        give_up(waiting)
         raise
-    child.returncode = 0  # it is meant to outlive this object, which would complain; `_reap` takes it away
-    return guest
+    waiting.child.returncode = 0  # it is meant to outlive this object, which would complain; `_reap` takes it away
 
 
 def is_alive(guest: GuestProcess | None) -> bool:
     """Return whether this very process still runs."""
     return guest is not None and _started(guest.pid) == guest.started
+
+
+def is_waiting(guest: GuestProcess) -> bool:
+    """Return whether the guest has not come so far as to say that the zone runs."""
+    try:
+        return os.readlink(f"/proc/{guest.pid}/fd/0").startswith("pipe:")
+    except OSError:  # it is ending
+        return True
 
 
 def end(guest: GuestProcess | None, number: signal.Signals = signal.SIGTERM, *, wait_s: float = END_S) -> bool:
@@ -119,8 +152,9 @@ def _came_up(child: subprocess.Popen[bytes], memory: bytes) -> bool:
         child.stdout.close()
 
 
-def _give_up(child: subprocess.Popen[bytes]) -> None:
+def give_up(waiting: Waiting) -> None:
     """End a guest that is not wanted, and let go of what leads to it."""
+    child = waiting.child
     child.kill()
     child.wait()
     for pipe in (child.stdin, child.stdout):

@@ -25,7 +25,7 @@ from kernelzone.portable import evacuation_targets, files, guests, maintenance, 
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.placement import Placement, PlacementState, text_digest
 from kernelzone.portable.reading import Verified
-from kernelzone.states import ACTIVE, ZoneState
+from kernelzone.states import ACTIVE, AuxiliaryState, ZoneState
 from kernelzone.words import BootEnvironment, Digest, HostId, ZoneName
 
 RELEASE: Final = "11.4"
@@ -149,7 +149,7 @@ class Host:
         for zone in self.zones():
             placement = self.placement(zone)
             stored = placement.stored_or_none()
-            if stored and stored.state in ACTIVE:
+            if stored and stored.state in ACTIVE and AuxiliaryState.MIGRATING_IN not in stored.auxiliary:
                 placement.save_state(PlacementState(ZoneState.INSTALLED, (), stored.zone_uuid))
 
     def _fields(self) -> Mapping[str, Any]:

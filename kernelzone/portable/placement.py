@@ -97,6 +97,11 @@ class Placement:
         path = self.resolved().value_of("suspend", "path")
         return Path(path) if path else None
 
+    def memory_paths(self) -> tuple[Path, ...]:
+        """Return where the memory of a suspended zone may be; host data names the digest of the one that counts."""
+        path = self.suspend_path()
+        return (self.handover, path) if path else (self.handover,)
+
     def save_text(self, text: str) -> None:
         """Store a configuration without key source; its directory is made on the first time."""
         self.directory.mkdir(mode=0o700, exist_ok=True)
@@ -110,6 +115,8 @@ class Placement:
         if self.is_without_configuration():
             return replace(stored, state=ZoneState.INCOMPLETE, auxiliary=(str(AuxiliaryState.NO_CONFIG),))
         if stored.state is ZoneState.RUNNING and not is_alive(stored.guest):
+            if AuxiliaryState.MIGRATING_IN in stored.auxiliary:  # it never came: `migration_settling` says more
+                return PlacementState(ZoneState.CONFIGURED, (), stored.zone_uuid)
             return PlacementState(ZoneState.INSTALLED, (), stored.zone_uuid, incarnation=stored.incarnation)
         return stored
 
@@ -139,6 +146,11 @@ class Placement:
     def journal_path(self, device: BootDevice) -> Path:
         """Return the file that journals claims on `device` made by verbs of this host."""
         return self.directory / f"claim-{device.id}.json"
+
+    @property
+    def handover(self) -> Path:
+        """The sealed memory of a zone that is being migrated live."""
+        return self.directory / "handover"
 
     @property
     def claim_lock(self) -> Path:

@@ -25,8 +25,8 @@ def ready(turn: Turn) -> tuple[str, ...]:
     if turn.state.state is ZoneState.INSTALLED:
         record = _own_record(turn)
         digest = record.suspend_image_digest
-        _change_state(turn, HostDataState.READY, suspend_image_digest=digest)
-        turn.save(ZoneState.READY, auxiliary=turn.state.auxiliary, zone_id=_free_zone_id(turn))
+        change_state(turn, HostDataState.READY, suspend_image_digest=digest)
+        turn.save(ZoneState.READY, auxiliary=turn.state.auxiliary, zone_id=free_zone_id(turn))
     return ()
 
 
@@ -34,16 +34,16 @@ def boot(turn: Turn, *, fresh: bool) -> tuple[str, ...]:
     """Run the zone: from its suspend image where there is one and `fresh` is not asked for."""
     record = _own_record(turn)
     memory = b"" if fresh or not record.suspend_image_digest else _memory(turn, record)
-    _change_state(turn, HostDataState.RUNNING)
+    change_state(turn, HostDataState.RUNNING)
     try:
-        start_guest(turn, record.incarnation.hex(), memory, turn.state.zone_id or _free_zone_id(turn))
+        start_guest(turn, record.incarnation.hex(), memory, turn.state.zone_id or free_zone_id(turn))
     except (PortableError, OSError):
-        _change_state(turn, HostDataState.INSTALLED)
+        change_state(turn, HostDataState.INSTALLED)
         turn.save(ZoneState.INSTALLED)
         raise
-    path = turn.placement.suspend_path()
-    if path and record.suspend_image_digest:
-        path.unlink(missing_ok=True)  # consumed, or given up by `boot -R`
+    if record.suspend_image_digest:
+        for path in turn.placement.memory_paths():
+            path.unlink(missing_ok=True)  # consumed, or given up by `boot -R`
     return ()
 
 
@@ -59,7 +59,7 @@ def halt(turn: Turn) -> tuple[str, ...]:
     except Refused as refused:
         turn.save(ZoneState.UNAVAILABLE)
         return tuple(refused.text.splitlines())
-    _change_state(turn, HostDataState.INSTALLED)
+    change_state(turn, HostDataState.INSTALLED)
     return ()
 
 
@@ -96,7 +96,7 @@ def suspend(turn: Turn) -> tuple[str, ...]:
     digest = suspension.digest_of(path)
     if digest is None:
         raise Refused("NO_SUSPEND", said(zone, "the zone stopped without a suspend image"))
-    _change_state(turn, HostDataState.SUSPENDED, suspend_image_digest=digest)
+    change_state(turn, HostDataState.SUSPENDED, suspend_image_digest=digest)
     turn.save(ZoneState.INSTALLED, auxiliary=(str(AuxiliaryState.SUSPENDED),))
     return ()
 
@@ -106,13 +106,18 @@ def start_guest(turn: Turn, incarnation: str, memory: bytes, zone_id: int | None
 
     Raises: PortableError GUEST, OSError.
     """
-    host, placement = turn.host, turn.placement
 
     def note(guest: GuestProcess) -> None:
         turn.save(ZoneState.RUNNING, guest=guest, zone_id=zone_id, incarnation=incarnation)
 
+    guests.start(guest_arguments(turn, incarnation), memory=memory, console=turn.placement.console, note=note)
+
+
+def guest_arguments(turn: Turn, incarnation: str) -> list[str]:
+    """Return what the zone's guest is started with. incarnation: 32 hex digits."""
+    host, placement = turn.host, turn.placement
     device = placement.boot_devices()[0]
-    arguments = [
+    return [
         f"--zone={placement.zone}",
         f"--storage={host.path_of(device.uri)}",
         f"--zone-uuid={placement.stored_state().zone_uuid}",
@@ -122,7 +127,6 @@ def start_guest(turn: Turn, incarnation: str, memory: bytes, zone_id: int | None
         f"--suspend={placement.suspend_path() or ''}",
         f"--interval={host.guest_interval_s}",
     ]
-    guests.start(arguments, memory=memory, console=placement.console, note=note)
 
 
 def _own_record(turn: Turn) -> Record:
@@ -134,7 +138,8 @@ def _own_record(turn: Turn) -> Record:
     return record
 
 
-def _change_state(turn: Turn, state: HostDataState, *, suspend_image_digest: bytes | None = None) -> None:
+def change_state(turn: Turn, state: HostDataState, *, suspend_image_digest: bytes | None = None) -> None:
+    """Write the zone's state into the host data that this host owns. Raises: Refused, HostDataError."""
     looks = turn.look()
     true_record(turn.placement, looks)
     change = changes.state_change(turn.host, state, turn.agent, suspend_image_digest=suspend_image_digest)
@@ -146,8 +151,9 @@ def _memory(turn: Turn, record: Record) -> bytes:
 
     Raises: Refused SUSPEND_IMAGE when it is not the image host data names; the zone stays suspended.
     """
-    path = turn.placement.suspend_path()
-    if path is None or suspension.digest_of(path) != record.suspend_image_digest:
+    paths = turn.placement.memory_paths()
+    path = next((one for one in paths if suspension.digest_of(one) == record.suspend_image_digest), None)
+    if path is None:
         lines = ("the suspend image is not the one host data names", "To give the suspended memory up, boot with -R")
         raise Refused("SUSPEND_IMAGE", said(turn.placement.zone, *lines))
     zone_uuid = turn.placement.stored_state().zone_uuid
@@ -155,6 +161,7 @@ def _memory(turn: Turn, record: Record) -> bytes:
     return suspension.unseal(path.read_bytes(), zone_key=turn.writer().zone_key, zone_uuid=zone_uuid.bytes)
 
 
-def _free_zone_id(turn: Turn) -> int:
+def free_zone_id(turn: Turn) -> int:
+    """Return a zone id that no zone of the host has."""
     stored = (turn.host.placement(zone).stored_or_none() for zone in turn.host.zones())
     return 1 + max((one.zone_id or 0 for one in stored if one and one.state in ACTIVE), default=0)

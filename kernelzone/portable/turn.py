@@ -11,7 +11,7 @@ from uuid import UUID
 from kernelzone import states, suri, zoneadm
 from kernelzone.facts import Outcome, RegionStatus
 from kernelzone.hostdata import HostDataError
-from kernelzone.portable import changes, files, high_water, keys, reading
+from kernelzone.portable import changes, files, high_water, keys, migration_marks, reading
 from kernelzone.portable.changes import Writer
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.host import Flag, Host
@@ -65,6 +65,7 @@ _NEEDED: Final = {
     Verb.HALT: "running",
     Verb.SHUTDOWN: "running",
     Verb.SUSPEND: "running",
+    Verb.MIGRATE: "installed",
     Verb.UNINSTALL: "installed",
     Verb.APPLY: "installed",
     Verb.RENAME: "installed",
@@ -109,6 +110,7 @@ def _run(host: Host, zone: str, verb: Verb | str, act: Act, agent: UUID | None) 
 def _take_turn(host: Host, placement: Placement, verb: Verb | str, act: Act, agent: UUID | None) -> tuple[str, ...]:
     changes.recover(host, placement)
     keys.settle_key(host, placement)
+    settle_migration(host, placement)
     state = placement.state()
     turn = Turn(host, placement, state, agent or host.agent)
     if isinstance(verb, Verb):
@@ -121,6 +123,16 @@ def _take_turn(host: Host, placement: Placement, verb: Verb | str, act: Act, age
         if refused.unavailable and state.state in (ZoneState.CONFIGURED, ZoneState.INSTALLED):
             turn.save(ZoneState.UNAVAILABLE)
         raise
+
+
+def settle_migration(host: Host, placement: Placement) -> None:
+    """Settle a migration of the zone that was cut off; without one nothing happens. Raises: Refused."""
+    if migration_marks.read(placement) is None:
+        return
+    # Imported here: what settles a migration takes turns itself.
+    from kernelzone.portable import migration_settling  # noqa: PLC0415
+
+    migration_settling.settle(host, placement)
 
 
 def _generations(looks: list[Look]) -> dict[str, int]:

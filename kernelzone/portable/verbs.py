@@ -9,19 +9,26 @@ agent: who stands in host data as the writer; the host's own uuid when a verb is
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from kernelzone.facts import Outcome
 from kernelzone.hostdata import HostDataError
-from kernelzone.portable import attaching, changes, cloning, files, guests, keys, removing, running, turn
+from kernelzone.portable import attaching, changes, cloning, files, guests, keys, migrating, removing, running, turn
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.host import Flag, Host
+from kernelzone.portable.migrating import Options, Say
 from kernelzone.portable.placement import Placement
 from kernelzone.portable.turn import Turn
-from kernelzone.states import Verb, ZoneState
+from kernelzone.portable.verdicts import Refused
+from kernelzone.states import AuxiliaryState, Verb, ZoneState
 from kernelzone.suri import SuriError
 from kernelzone.zoneadm import Extended
+
+# What keeps a zone from being settled now.
+_NOT_NOW: Final = (Refused, PortableError, HostDataError, SuriError)
 
 
 def install(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
@@ -96,6 +103,27 @@ def suspend(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
     return turn.run(host, zone, Verb.SUSPEND, running.suspend, agent)
 
 
+def migrate(
+    host: Host, zone: str, target: str, options: Options | None = None, *, agent: UUID | None = None,
+    say: Say | None = None,
+) -> Outcome:  # fmt: skip
+    """Return how the migration to `target` (`ssh://user@host`, or a hostname) ended; `say` gets each line as it comes.
+
+    DONE, or TARGET_UNKNOWN, TARGET_UNREACHABLE, TARGET_STATE, MAINTENANCE, NOT_SHARED, INCOMPATIBLE, CONFIG_FAILED,
+    WRONG_KEY, CIPHER or another refusal: the zone is where it was then, unless the lines say otherwise.
+    """
+    lines: list[str] = []
+
+    def told(text: str) -> None:
+        lines.append(f"zoneadm: zone '{zone}': {text}")
+        if say:
+            say(lines[-1])
+
+    act = partial(migrating.migrate, target=target, options=options or Options(), say=told)
+    ended = turn.run(host, zone, Verb.MIGRATE, act, agent)
+    return replace(ended, lines=(*lines, *ended.lines))
+
+
 def mark_unavailable(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
     """Return how marking ended. Host data is not touched."""
     return turn.run(host, zone, Verb.MARK_UNAVAILABLE, partial(_mark, state=ZoneState.UNAVAILABLE), agent)
@@ -132,10 +160,11 @@ def recover(host: Host) -> None:
         return
     for zone in host.zones():
         placement = host.placement(zone)
-        with files.try_held(placement.verb_lock) as is_mine, suppress(PortableError, HostDataError, SuriError):
+        with files.try_held(placement.verb_lock) as is_mine, suppress(*_NOT_NOW):
             if is_mine:
                 changes.recover(host, placement)
                 keys.settle_key(host, placement)
+                turn.settle_migration(host, placement)
 
 
 def restart_guests(host: Host) -> int:
@@ -152,6 +181,8 @@ def _restart_guest(host: Host, zone: str) -> bool:
     placement = host.placement(zone)
     stored = placement.stored_state()
     if stored.state is not ZoneState.RUNNING or guests.is_alive(stored.guest) or not placement.exists():
+        return False
+    if {AuxiliaryState.MIGRATING_IN, AuxiliaryState.MIGRATING_OUT} & set(stored.auxiliary):  # `recover` sees to those
         return False
     own = Turn(host, placement, stored, host.agent)
     running.start_guest(own, str(stored.incarnation), b"", stored.zone_id)

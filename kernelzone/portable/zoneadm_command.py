@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from kernelzone.facts import Outcome
-from kernelzone.portable import asking, listing, verbs
+from kernelzone.portable import asking, listing, migrate_command, verbs
 from kernelzone.portable.host import Host
 from kernelzone.zoneadm import Extended
 
@@ -28,6 +28,7 @@ subcommands:
        shutdown [-r]
        suspend
        mark incomplete | unavailable
+       migrate [-nqw] [-c cipher] [-t auto | live] [ssh|rads|radg]://[user@]host[:port]
 """
 
 Run = Callable[[Host, str], Outcome]
@@ -45,6 +46,8 @@ def run(host: Host, words: list[str]) -> int:
     try:
         if rest[:1] == ["list"]:
             return _list(host, zone, rest[1:])
+        if rest[:1] == ["migrate"] and zone is not None:
+            return migrate_command.run(host, zone, rest[1:], USAGE)
         if zone is None or not rest or rest[0] not in _SUBCOMMANDS:
             raise Usage
         return _ended(_SUBCOMMANDS[rest[0]](rest[1:])(host, zone))

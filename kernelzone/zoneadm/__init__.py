@@ -36,9 +36,11 @@ from kernelzone.zoneadm.vectors import (
     list_placements,
     mark_unavailable,
     migrate,
+    migration_target,
     ready,
     shutdown,
     suspend,
+    target_hostname,
     vector,
 )
 from kernelzone.zonecfg.redaction import redact_lines, redact_output
@@ -69,6 +71,7 @@ __all__ = [
     "list_placements",
     "mark_unavailable",
     "migrate",
+    "migration_target",
     "no_host_data_message",
     "not_configured_message",
     "parse_in_use",
@@ -80,6 +83,7 @@ __all__ = [
     "redact_output",
     "shutdown",
     "suspend",
+    "target_hostname",
     "vector",
     "wrong_key_message",
     "wrong_state_message",

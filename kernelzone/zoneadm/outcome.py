@@ -66,7 +66,7 @@ _STATE_ERROR: Final = re.compile(
 )
 _PROGRESS: Final = (
     r"Importing zone configuration(?: on destination)?\.",
-    r"Using existing zone configuration on destination\.",
+    r"Using existing zone configuration(?: on destination)?\.",
     r"Attaching zone\.",
     r"Booting zone in 'migrating-in' mode\.",
     r"Checking migration compatibility\.",
@@ -74,7 +74,7 @@ _PROGRESS: Final = (
     r"Suspending zone on source host\.",
     r"Waiting for migration to complete\.",
     r"(?:Dry-run m|M)igration successful\.",
-    r"Halting and detaching zone on source host\.",
+    r"(?:Halting and d|D)etaching zone on source host\.",
     r"Cleaning up\.",
     r"Applying the changes",
     r"Checking: (?:Adding|Modifying|Removing) [A-Za-z0-9=. -]+",

@@ -77,18 +77,38 @@ def mark_unavailable(zone: str) -> list[str]:
     return _zoneadm(zone, "mark", "unavailable")
 
 
-def migrate(zone: str, target: str, *, dry_run: bool = False, cipher: str | None = None) -> list[str]:
+def migrate(
+    zone: str, target: str, *, dry_run: bool = False, live_only: bool = False, cipher: str | None = None
+) -> list[str]:
     """Return `zoneadm -z ZONE migrate TARGET`.
 
-    target: `ssh|rads|radg://[user@]host[:port]`.
+    target: `ssh|rads|radg://[user@]host[:port]`. live_only: `-t live`, which needs the zone to run.
     Raises: WordError ZONE_NAME, MIGRATE_TARGET, MIGRATE_CIPHER.
     """
-    if not _TARGET.match(target):
-        raise WordError("MIGRATE_TARGET", "a migration target is ssh, rads or radg://[user@]host[:port]")
     if cipher is not None and not _CIPHER.match(cipher):
         raise WordError("MIGRATE_CIPHER", "a cipher is named in lower-case letters, digits and '-'")
-    options = [*(["-n"] if dry_run else []), *(["-c", cipher] if cipher else [])]
-    return _zoneadm(zone, "migrate", *options, target)
+    options = [
+        *(["-n"] if dry_run else []),
+        *(["-c", cipher] if cipher else []),
+        *(["-t", "live"] if live_only else []),
+    ]
+    return _zoneadm(zone, "migrate", *options, migration_target(target))
+
+
+def migration_target(text: object) -> str:
+    """Return `text` as a migration target, `ssh|rads|radg://[user@]host[:port]`. Raises: WordError MIGRATE_TARGET."""
+    if not isinstance(text, str) or not _TARGET.match(text):
+        raise WordError("MIGRATE_TARGET", "a migration target is ssh, rads or radg://[user@]host[:port]")
+    return text
+
+
+def target_hostname(text: str) -> str:
+    """Return the hostname in a migration target; a bare hostname is one as well.
+
+    Source: zoneadm(8), migrate: a target that is a host alone goes by rads. Raises: WordError MIGRATE_TARGET.
+    """
+    target = migration_target(text if "://" in text else f"rads://{text}")
+    return target.partition("://")[2].rpartition("@")[2].partition(":")[0]
 
 
 def evacuate(*, dry_run: bool = False, every_zone: bool = False) -> list[str]:

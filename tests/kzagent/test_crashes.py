@@ -105,7 +105,8 @@ def crash(deployment: Deployment, broker: Broker) -> Iterator[Crash]:
 
 
 def test_every_crash_point_has_its_row() -> None:
-    assert set(ROWS) == set(crashpoints.CRASHPOINTS) | set(claim_crashpoints.CRASHPOINTS)
+    of_claims = {name for name in claim_crashpoints.CRASHPOINTS if name.startswith("claim.")}
+    assert set(ROWS) == set(crashpoints.CRASHPOINTS) | of_claims
 
 
 @pytest.mark.parametrize("crashpoint", [name for name, row in ROWS.items() if row is MAY_COME_AGAIN])
