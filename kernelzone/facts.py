@@ -24,6 +24,8 @@ class RegionStatus(StrEnum):
     BLANK = "BLANK"
     UNSTABLE = "UNSTABLE"  # two reads differed three times: somebody is writing
     NO_STORAGE = "NO_STORAGE"  # the device could not be opened or read
+    IN_USE = "IN_USE"  # not read: a refused attach on Solaris said who uses the zone, and nothing more
+    HIDDEN = "HIDDEN"  # not read: Solaris shows host data to nobody, and no attach has said anything
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def init(parsed: argparse.Namespace) -> int:
         hosts=parsed.host,
         name=parsed.site,
     )
-    hosts = sorted(open_hosts(settings))
+    hosts = sorted(open_hosts(settings, parsed.directory))
     key = identity.create(parsed.directory, settings)
     made: dict[str, object] = {"agent": str(settings.agent), "public_key": raw_public_key(key).hex(), "hosts": hosts}
     _print(made if parsed.json else _sentence(made))
@@ -84,7 +84,7 @@ def guard(parsed: argparse.Namespace) -> int:
     """
     settings = identity.load_settings(parsed.directory)
     keeper = Guard(KeptObligations(parsed.directory, settings), ZonesAtWork())
-    drivers = open_hosts(settings)
+    drivers = open_hosts(settings, parsed.directory)
     is_safe = True
     for driver, held in guard_hosts(keeper, [drivers[owner_hostid] for owner_hostid in sorted(drivers)]):
         for line in _guard_lines(driver.owner_hostid, held):
@@ -110,7 +110,7 @@ def check(parsed: argparse.Namespace) -> int:
     """Say whether the agent could run: its files, its hosts, the way to the site. Nothing is changed."""
     settings = identity.load_settings(parsed.directory)
     key = identity.load_key(parsed.directory)
-    drivers = open_hosts(settings)
+    drivers = open_hosts(settings, parsed.directory)
     _print(f"agent {settings.agent}, public key {raw_public_key(key).hex()}")
     for owner_hostid, driver in sorted(drivers.items()):
         reachable = "reachable" if driver.is_reachable() else "out of reach: the agent keeps silent about it"

@@ -14,7 +14,9 @@ from kzagent.authority import Authority
 from kzagent.clock import Clock
 from kzagent.drivers import ZoneDriver
 from kzagent.drivers.portable import open_portable
+from kzagent.drivers.solaris.opening import open_solaris
 from kzagent.errors import DriverError, JournalError, SetupError
+from kzagent.host_settings import HostSettings
 from kzagent.identity import Settings, load_key, load_settings
 from kzagent.journal import Journal
 from kzagent.link import Link
@@ -32,7 +34,7 @@ def assemble(directory: Path, clock: Clock | None = None) -> Agent:
     """
     settings, key = load_settings(directory), load_key(directory)
     clock = clock or Clock()
-    drivers = open_hosts(settings)
+    drivers = open_hosts(settings, directory)
     try:
         journal = Journal(directory)
     except JournalError as error:
@@ -44,18 +46,25 @@ def assemble(directory: Path, clock: Clock | None = None) -> Agent:
     return Agent(settings, clock, journal, reports, authority, link, drivers, afterwards, obligations)
 
 
-def open_hosts(settings: Settings) -> dict[HostId, ZoneDriver]:
+def open_hosts(settings: Settings, directory: Path) -> dict[HostId, ZoneDriver]:
     """Return the driver of every host, by owner hostid. Raises: SetupError, also for two hosts with one hostid."""
     drivers: dict[HostId, ZoneDriver] = {}
     for host in settings.hosts:
-        try:
-            driver = open_portable(Path(host.directory), settings.agent)
-        except DriverError as error:
-            raise SetupError(f"{host.directory} cannot be opened as a host: {error}") from error
+        driver = _driver(host, settings, directory)
         if driver.owner_hostid in drivers:
             raise SetupError(f"two hosts of this agent have the hostid {driver.owner_hostid}")
         drivers[driver.owner_hostid] = driver
     return drivers
+
+
+def _driver(host: HostSettings, settings: Settings, directory: Path) -> ZoneDriver:
+    try:
+        if host.solaris is not None:
+            return open_solaris(host.solaris, directory)
+        return open_portable(Path(host.directory), settings.agent)
+    except DriverError as error:
+        name = host.solaris.owner_hostid if host.solaris else host.directory
+        raise SetupError(f"{name} cannot be opened as a host: {error}") from error
 
 
 def hold_directory(directory: Path) -> int:

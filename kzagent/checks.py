@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from kernelzone import envelope
-from kernelzone.facts import PlacementFacts, ReadingFacts, RegionStatus
+from kernelzone.facts import Outcome, PlacementFacts, ReadingFacts, RegionStatus
 from kernelzone.orders import (
     MAX_ORDER_BYTES,
     ORDER_TYPE,
@@ -29,7 +29,7 @@ from kzagent.agent import Agent, placement_of
 from kzagent.authority import MAX_CLOCK_DIFFERENCE_S
 from kzagent.case import Case
 from kzagent.errors import JournalError, LinkError, NotForUs, OrderRefused, Stopping
-from kzagent.evidence import read_zone
+from kzagent.evidence import look_before_force
 from kzagent.intents import Deadline
 from kzagent.journal import Standing
 
@@ -37,10 +37,19 @@ MAX_ENVELOPE_CHARACTERS: Final = MAX_ORDER_BYTES * 4 // 3 + 4096
 # How long an order waits for the site's time after a start; it is sent again anyway.
 BEACON_WAIT_S: Final = 10.0
 MAX_QUIET_WINDOW_S: Final = 600
+UNKNOWN_STATE: Final = "unknown"
 
 
 class KnownOrder(Exception):
     """The same bytes came before: the last report is sent again."""
+
+
+class NotForced(Exception):
+    """Nothing has to be forced any more: looking at the zone attached it. `outcome`: how."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.code)
+        self.outcome = outcome
 
 
 class Replayed(Exception):
@@ -176,14 +185,20 @@ def check_veto(case: Case) -> None:
 
 
 def check_busy(case: Case) -> None:
-    """13: the zone is not ready or running here. BUSY."""
-    if case.placement is None or case.placement.state in ACTIVE:
-        raise OrderRefused("BUSY", "the zone is in use on this host")
+    """13: the zone is not ready or running here, and its state is known. BUSY."""
+    if case.placement is None or case.placement.state in (*ACTIVE, UNKNOWN_STATE):
+        raise OrderRefused("BUSY", "the zone is in use on this host, or nobody can tell")
 
 
 def check_host_data(case: Case) -> None:
-    """14: host data, read again, is exactly what was approved. CHANGED, ROLLBACK."""
-    case.readings = read_zone(case.agent, case.driver, case.zone)
+    """14: host data, read again, is exactly what was approved. CHANGED, ROLLBACK.
+
+    Raises: NotForced when looking meant attaching, and the zone was free.
+    """
+    found = look_before_force(case.agent, case.driver, case.zone)
+    if isinstance(found, Outcome):
+        raise NotForced(found)
+    case.readings = found
     if not is_as_expected(case.readings, case.warrant.expect):
         raise OrderRefused("CHANGED", "host data is not what was approved")
     first = case.readings[0]
@@ -192,7 +207,10 @@ def check_host_data(case: Case) -> None:
 
 
 def check_quiet(case: Case) -> None:
-    """15: nobody writes to the boot storage during the window. STORAGE_ACTIVE."""
+    """15: nobody writes to the boot storage during the window. STORAGE_ACTIVE.
+
+    Where it cannot be watched (Solaris) that is said, and no more: the approvers saw it on the evidence sheet.
+    """
     wanted_s = max(case.order.read_args().quiet_window_s, case.agent.settings.quiet_window_min_s)
     if wanted_s > MAX_QUIET_WINDOW_S:
         raise OrderRefused("FIELD", f"a quiet window is at most {MAX_QUIET_WINDOW_S} s")
@@ -206,6 +224,8 @@ def check_quiet(case: Case) -> None:
         if at_s > said_s:
             case.say_progress(at_s, wanted_s, f"watching boot storage, {at_s} of {wanted_s} s")
             said_s = at_s
+    if wanted_s and said_s < 0:
+        case.say_progress(wanted_s, wanted_s, "boot storage cannot be watched", "boot storage was not watched")
 
 
 def check_fence(case: Case) -> None:

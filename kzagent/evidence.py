@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from kernelzone.facts import HeldBack, PlacementFacts, ReadingFacts, RegionStatus
+from kernelzone.facts import HeldBack, Outcome, PlacementFacts, ReadingFacts, RegionStatus
 from kernelzone.orders import ConfigurationText, InspectResult
 from kernelzone.words import ZoneName
 from kzagent.agent import Agent, placement_of
@@ -25,6 +25,21 @@ def read_zone(agent: Agent, driver: ZoneDriver, zone: ZoneName) -> tuple[Reading
     readings = tuple(driver.read(zone, mark))
     keep(agent, driver, readings, began_ms)
     return readings
+
+
+def look_before_force(agent: Agent, driver: ZoneDriver, zone: ZoneName) -> tuple[ReadingFacts, ...] | Outcome:
+    """Return fresh readings directly before a forced action, kept; or how the zone, free, was attached by looking.
+
+    Raises: DriverError, JournalError.
+    """
+    began_ms = agent.clock.monotonic_ms()
+    placement = placement_of(driver, zone)
+    mark = high_water(agent.journal, placement.zone_uuid if placement else None)
+    found = driver.look_before_force(zone, mark)
+    if isinstance(found, Outcome):
+        return found
+    keep(agent, driver, found, began_ms)
+    return tuple(found)
 
 
 def inspect(agent: Agent, driver: ZoneDriver) -> InspectResult:

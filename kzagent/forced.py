@@ -15,7 +15,7 @@ from kernelzone.orders import ReportState, VerbResult
 from kzagent import remembered
 from kzagent.agent import placement_of
 from kzagent.case import Case
-from kzagent.checks import FORCED_KINDS
+from kzagent.checks import FORCED_KINDS, NotForced
 from kzagent.crashpoints import crashpoint
 from kzagent.drivers import ForcedClaim
 from kzagent.errors import DriverError, JournalError, OrderRefused
@@ -41,10 +41,10 @@ def run_forced(case: Case) -> Said:
 
     Raises: OrderRefused before INTENT, with nothing shared touched; JournalError when it was the journal that refused.
     """
-    for number, check, what in FORCED_KINDS:
-        if what:
-            case.say_progress(number - FORCED_KINDS[0].number, len(FORCED_KINDS), what, f"{what} ...")
-        check(case)
+    try:
+        _check(case)
+    except NotForced as found:
+        return _said(case, ReportState.DONE, "NOT_FORCED", found.outcome)
     case.say_progress(1, STEPS, "claiming host data", "every check has passed; claiming host data ...")
     try:
         ended = case.driver.claim(case.zone, _claim_of(case))
@@ -57,6 +57,13 @@ def run_forced(case: Case) -> Said:
     case.agent.afterwards.won(case.driver, case.zone, case.order.order)
     crashpoint("agent.before-attach")
     return _attached(case)
+
+
+def _check(case: Case) -> None:
+    for number, check, what in FORCED_KINDS:
+        if what:
+            case.say_progress(number - FORCED_KINDS[0].number, len(FORCED_KINDS), what, f"{what} ...")
+        check(case)
 
 
 def _claim_of(case: Case) -> ForcedClaim:
@@ -74,6 +81,7 @@ def _claim_of(case: Case) -> ForcedClaim:
         warrant_sha256=case.payload_sha256,
         journal=journal_of,
         still_valid=case.still_valid,
+        say=lambda *lines: case.say_progress(2, STEPS, "claiming host data", *lines) if lines else None,
     )
 
 

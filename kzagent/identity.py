@@ -15,20 +15,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kernelzone import envelope, strict
 from kernelzone.orders import Kind
 from kzagent.errors import SetupError
+from kzagent.host_settings import HostSettings, check_hosts, portable_host
 
 SETTINGS_NAME: Final = "agent.json"
 KEY_NAME: Final = "identity.key"
 MAX_SETTINGS_BYTES: Final = 1024 * 1024
 MAX_AUTHORITY_KEYS: Final = 2
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-
-
-@dataclass(frozen=True, slots=True)
-class HostSettings:
-    """One host the agent acts for. `driver`: portable. `directory`: absolute, where the portable host lives."""
-
-    driver: str
-    directory: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +56,17 @@ class Settings:
 
 
 def new_settings(
-    *, deployment: UUID, url: str, broker: str, authority_keys: Iterable[str], hosts: Iterable[str], name: str
+    *,
+    deployment: UUID,
+    url: str,
+    broker: str,
+    authority_keys: Iterable[str],
+    hosts: Iterable[str | HostSettings],
+    name: str,
 ) -> Settings:
     """Return the settings of a new agent: a fresh uuid, every kind, two approvers, no break-glass.
 
+    hosts: settings, or the directory of a portable host.
     Raises: SetupError.
     """
     settings = Settings(
@@ -85,7 +85,7 @@ def new_settings(
         quiet_window_min_s=5,
         heartbeat_s=60,
         watch_s=3,
-        hosts=tuple(HostSettings("portable", str(Path(host).resolve())) for host in hosts),
+        hosts=tuple(portable_host(host) if isinstance(host, str) else host for host in hosts),
     )
     check_settings(settings)
     return settings
@@ -94,8 +94,7 @@ def new_settings(
 def check_settings(settings: Settings) -> None:
     """Refuse settings that no agent may run with. Raises: SetupError."""
     _demand(settings.v == 1, f"{SETTINGS_NAME} is of a version this agent does not know")
-    _demand(bool(settings.hosts), "an agent acts for at least one host")
-    _demand(all(host.driver == "portable" for host in settings.hosts), "the only driver is 'portable'")
+    check_hosts(settings.hosts)
     _demand(1 <= len(settings.authority_keys) <= MAX_AUTHORITY_KEYS, "an agent holds one or two authority keys")
     for key in settings.authority_keys:
         _check_key(key)

@@ -14,6 +14,7 @@ from kernelzone import suri
 from kernelzone.facts import Outcome
 from kernelzone.hostdata import HostDataError
 from kernelzone.portable import (
+    commands,
     drills,
     fsck,
     reading_words,
@@ -39,6 +40,7 @@ usage: kz HOSTDIR create-host --owner-hostid HEX --hostname NAME [--boot-environ
        kz HOSTDIR fsck ZONE              whether what its guests wrote is one sequence
        kz HOSTDIR flag [up|cut-off|dead]
        kz HOSTDIR panic ZONE             its guest panics: it stays and writes no more
+       kz HOSTDIR commands DIR           write Solaris' commands for this host, as executables, to DIR
        kz DIR demonstration build|start|stop
 """
 
@@ -159,6 +161,18 @@ def _ended(outcome: Outcome) -> int:
     return 0 if outcome.is_done else 1
 
 
+def _write_commands(directory: Path, words: list[str]) -> int:
+    if len(words) != 1:
+        raise Usage
+    written = commands.write(Host.open(directory), Path(words[0]))
+    sys.stdout.write("".join(f"{name}\n" for name in written))
+    return 0
+
+
+def _about_the_host(name: str) -> Callable[[Path, list[str]], int]:
+    return lambda directory, words: commands.ABOUT_THE_HOST[name](Host.open(directory), words)
+
+
 def _demonstration(directory: Path, words: list[str]) -> int:
     # Imported here: a guest's parent or a reading must not wait for what only a demonstration needs.
     from kernelzone.portable import demonstration  # noqa: PLC0415
@@ -193,6 +207,8 @@ _COMMANDS: Final[dict[str, Callable[[Path, list[str]], int]]] = {
     "flag": _flag,
     "panic": _panic,
     "demonstration": _demonstration,
+    "commands": _write_commands,
+    **{name: _about_the_host(name) for name in commands.ABOUT_THE_HOST},
 }
 
 

@@ -121,9 +121,12 @@ def list_placements() -> list[str]:
     return ["zoneadm", "list", "-cp"]
 
 
-def list_auxiliary() -> list[str]:
-    """Return `zoneadm list -s`: auxiliary states."""
-    return ["zoneadm", "list", "-s"]
+def list_auxiliary(*, every_zone: bool = False) -> list[str]:
+    """Return `zoneadm list -s`: auxiliary states; with `every_zone` (`-c`) of zones that do not run too.
+
+    That `-s` goes together with `-c` is in no source: a host that refuses it is asked without.
+    """
+    return ["zoneadm", "list", "-cs" if every_zone else "-s"]
 
 
 def export(zone: str) -> list[str]:

@@ -19,7 +19,7 @@ class ForcedClaim(NamedTuple):
     """All that a forced action's claim rests on. `warrant_sha256`: of the order's payload bytes.
 
     `readings`: what was approved, one for each boot storage. `journal` makes the journal for a device's claim.
-    `still_valid` is asked directly before the first write.
+    `still_valid` is asked directly before the first write. `say` is told lines of output, redacted.
     """
 
     kind: Kind
@@ -29,6 +29,7 @@ class ForcedClaim(NamedTuple):
     warrant_sha256: Digest
     journal: Callable[[str], ClaimJournal]
     still_valid: Callable[[], bool]
+    say: Callable[..., None] = lambda *lines: None
 
 
 class ZoneDriver(Protocol):
@@ -52,6 +53,13 @@ class ZoneDriver(Protocol):
 
     def read(self, zone: ZoneName, high_water: int) -> list[ReadingFacts]:
         """Return one reading for each boot storage of a zone; a generation below `high_water` is a ROLLBACK."""
+
+    def look_before_force(self, zone: ZoneName, high_water: int) -> list[ReadingFacts] | Outcome:
+        """Return readings made now, directly before a forced action: what is approved is compared with them.
+
+        Where asking means attaching (Solaris), and the zone was free, the Outcome of that attach: nothing is to be
+        forced any more.
+        """
 
     def sample(self, zone: ZoneName, window_s: float) -> Iterator[Sample]:
         """Yield looks at the boot storage of a zone while `window_s` passes, without writing to it."""

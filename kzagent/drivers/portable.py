@@ -95,6 +95,10 @@ class PortableDriver:
         with _asked("read host data"):
             return self._host.read(zone, high_water=high_water)
 
+    def look_before_force(self, zone: ZoneName, high_water: int) -> list[ReadingFacts] | Outcome:
+        """Return readings made now; reading changes nothing here."""
+        return self.read(zone, high_water)
+
     def sample(self, zone: ZoneName, window_s: float) -> Iterator[Sample]:
         """Yield looks at the boot storage of a zone while `window_s` passes."""
         with _asked("watch boot storage"):

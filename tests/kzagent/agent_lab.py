@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from kzagent.agent import Agent
 from kzagent.assembly import assemble
 from kzagent.clock import Clock
 from kzagent.execution import execute
+from kzagent.host_settings import HostSettings
 
 GLOBAL1, GLOBAL2 = "83a0cc71", "848611d4"
 
@@ -76,7 +78,9 @@ def done(outcome: object) -> None:
 class Deployment:
     """An agent that has met its site, and the short ways of a test to use both."""
 
-    def __init__(self, directory: Path, fleet: Fleet, authority: Authority, site: Site) -> None:
+    def __init__(
+        self, directory: Path, fleet: Fleet, authority: Authority, site: Site, hosts: Sequence[str | HostSettings] = ()
+    ) -> None:
         self.directory = directory
         self.fleet = fleet
         self.authority = authority
@@ -87,7 +91,7 @@ class Deployment:
             url=site.url,
             broker="redis://127.0.0.1:1/0",
             authority_keys=[authority.public_hex],
-            hosts=[str(fleet.root / "global1"), str(fleet.root / "global2")],
+            hosts=hosts or [str(fleet.root / "global1"), str(fleet.root / "global2")],
             name="test",
         )
         settings = dataclasses.replace(settings, quiet_window_min_s=0)

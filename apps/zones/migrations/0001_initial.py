@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                 ('monotonic_ms', models.BigIntegerField()),
                 ('seen_at', models.DateTimeField()),
                 ('recorded_at', models.DateTimeField()),
-                ('status', models.CharField(choices=[('CLEAN', 'CLEAN'), ('CLAIM', 'CLAIM'), ('SINGLE_A', 'SINGLE_A'), ('SINGLE_B', 'SINGLE_B'), ('SPLIT', 'SPLIT'), ('UNREADABLE', 'UNREADABLE'), ('BLANK', 'BLANK'), ('UNSTABLE', 'UNSTABLE'), ('NO_STORAGE', 'NO_STORAGE')], max_length=16)),
+                ('status', models.CharField(choices=[('CLEAN', 'CLEAN'), ('CLAIM', 'CLAIM'), ('SINGLE_A', 'SINGLE_A'), ('SINGLE_B', 'SINGLE_B'), ('SPLIT', 'SPLIT'), ('UNREADABLE', 'UNREADABLE'), ('BLANK', 'BLANK'), ('UNSTABLE', 'UNSTABLE'), ('NO_STORAGE', 'NO_STORAGE'), ('IN_USE', 'IN_USE'), ('HIDDEN', 'HIDDEN')], max_length=16)),
                 ('generation', models.BigIntegerField()),
                 ('raw_sha256', models.CharField(blank=True, max_length=64)),
                 ('record_sha256', models.CharField(blank=True, max_length=64)),

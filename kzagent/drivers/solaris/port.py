@@ -78,6 +78,9 @@ class HostPort(Protocol):
     def device_ids(self, uris: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Return the NAA and EUI ids of the storage behind local `dev:` URIs, lower case, sorted; () if it has none."""
 
+    def root_pool(self) -> str | None:
+        """Return the name of the pool the host boots from, for the token `%{global-rootzpool}`; None if unknown."""
+
     def run(self, zone: ZoneName, words: Sequence[str], patience_s: float) -> Finished:
         """Return how `zoneadm -z ZONE WORDS` ended. It is never killed: after `patience_s` its end was not seen.
 

@@ -1,4 +1,4 @@
-"""What the tests of the drivers share."""
+"""One host, met in each of the ways; global2 beside it, which owns kzone1, is met directly."""
 
 from __future__ import annotations
 
@@ -6,8 +6,33 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from agent_lab import Fleet
+from agent_lab import Deployment, Fleet
+from agent_site import Site
 from rad_lab import RadLab, rad_lab
+from ways import WAYS, local_settings
+
+from kzagent.drivers import ZoneDriver
+
+
+@pytest.fixture(params=sorted(WAYS))
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def driver(way: str, fleet: Fleet, tmp_path: Path) -> ZoneDriver:
+    """global1: it has kzone2, and a configuration of kzone1."""
+    return WAYS[way](fleet.global1, tmp_path / "agent")
+
+
+@pytest.fixture
+def solaris(tmp_path: Path, fleet: Fleet, site: Site) -> Iterator[Deployment]:
+    """An agent that meets both hosts as Solaris ones."""
+    hosts = [local_settings(fleet.global1), local_settings(fleet.global2)]
+    deployment = Deployment(tmp_path / "agent", fleet, site.authority, site, hosts)
+    deployment.send()
+    yield deployment
+    deployment.agent.journal.close()
 
 
 @pytest.fixture

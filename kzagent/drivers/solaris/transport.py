@@ -1,0 +1,75 @@
+"""How commands reach a Solaris host: `local` or `ssh`. A transport knows argument vectors, and nothing of zones.
+
+Reads are told from verbs: a read has a timeout and may be ended; a verb is never ended, whatever happens here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
+
+from kzagent.drivers.solaris.port import Finished
+
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of one stream. A list of 2 000 zones is a twentieth of it; more is not read, and the answer is TOO_LARGE."""
+
+READ_TIMEOUT_S: Final = 60.0
+_ELAPSED: Final = re.compile(r"(?:(?:(\d{1,6})-)?(\d{1,2}):)?(\d{1,4}):(\d{2})\Z")
+
+
+class Read(NamedTuple):
+    """One command that only reads. `stdin`: what it is given to read, b"" for nothing."""
+
+    vector: tuple[str, ...]
+    stdin: bytes = b""
+
+
+class Running(NamedTuple):
+    """One line of `ps`: `started` is posix s by this machine's clock, give or take two seconds."""
+
+    pid: int
+    started: int
+    words: tuple[str, ...]
+
+
+class Transport(Protocol):
+    """The way to one host. Every method is blocking, and may be called from several threads at once."""
+
+    def is_reachable(self) -> bool:
+        """Return whether the host can be asked now; never raises."""
+
+    def read(self, reads: Sequence[Read], timeout_s: float = READ_TIMEOUT_S) -> list[Finished]:
+        """Return how each command ended, in order; several run at once.
+
+        Raises: DriverError UNREACHABLE, TIMEOUT (for each of them), TOO_LARGE, NO_COMMAND.
+        """
+
+    def run(self, vector: Sequence[str], patience_s: float) -> Finished:
+        """Return how a verb ended; exit_code None when its end was not seen. It is never ended from here.
+
+        Raises: DriverError UNREACHABLE, NO_COMMAND: it was not begun.
+        """
+
+
+def text_of(content: bytes) -> str:
+    """Return output as text; bytes that are not UTF-8 become U+FFFD, which no parser takes for anything."""
+    return content.decode("utf-8", "replace")
+
+
+def running_of(output: str, now: int) -> list[Running]:
+    """Return the lines of `ps -e -o pid= -o etime= -o args=`; a line in no such form is left out.
+
+    Source: ps(1) of Solaris and POSIX, etime as [[dd-]hh:]mm:ss.
+    """
+    found = []
+    for line in output.splitlines():
+        pid, _, rest = line.strip().partition(" ")
+        elapsed, _, words = rest.strip().partition(" ")
+        matched = _ELAPSED.match(elapsed)
+        if matched and pid.isascii() and pid.isdigit():
+            days, hours, minutes, seconds = (int(part or 0) for part in matched.groups())
+            found.append(
+                Running(int(pid), now - (((days * 24 + hours) * 60 + minutes) * 60 + seconds), tuple(words.split()))
+            )
+    return found
