@@ -244,7 +244,7 @@ CELERY_BROKER_URL = BROKER_URL
 AGENT_BROKER_URL = env.str("KZFLEET_AGENT_BROKER_URL", default="") or without_credentials(BROKER_URL)
 # The users the broker knows are written into this file; control's work, where it is named. docs/running.md.
 BROKER_USERS_FILE = env.str("KZFLEET_BROKER_USERS_FILE", default="")
-# redis://, rediss:// or unix://, with the one user who may make the broker read that file again.
+# With the one user who may make the broker read that file again.
 BROKER_ACCESS_URL = env.str("KZFLEET_BROKER_ACCESS_URL", default="")
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -19,7 +19,7 @@ import redis
 import structlog
 from django.conf import settings
 
-from apps.fleet.broker_users import others_in, site_hashes_in, users_file
+from apps.fleet.broker_users import agent_line, agent_lines_in, others_in, site_hashes_in, users_file
 from apps.fleet.models import Agent
 
 logger = structlog.get_logger(__name__)
@@ -28,28 +28,46 @@ TIMEOUT_S: Final = 5
 
 
 class Written(NamedTuple):
-    """What was done: `users` stand in the file; was it replaced, and has the broker read it (None: not known)?"""
+    """What was done. `users`: how many the file has besides the default one. `is_loaded`: None when not known."""
 
     users: int
     is_changed: bool
     is_loaded: bool | None
 
 
-def write_broker_users(path: Path, *, new_site_hashes: Mapping[str, str] | None = None) -> Written:
+def write_broker_users(path: Path) -> Written:
     """Bring the file `path` up to date with the agents' rows, and make the broker read it if it has not.
 
-    new_site_hashes: name to password hash of the site's own users, where it changes.
     Raises: OSError when the file cannot be written.
     """
     with _only_one(path):
-        before = path.read_text(encoding="ascii") if path.exists() else ""
-        site = {**site_hashes_in(before), **(new_site_hashes or {})}
-        prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
         agents = Agent.objects.exclude(broker_password_sha256="").filter(state=Agent.State.TRUSTED)
-        text = users_file(agents, site, others_in(before), prefix=prefix)
-        if text != before:
-            _replace(path, text)
-        return Written(text.count("\n") - 1, text != before, _load(path, text))
+        return _write(path, [agent_line(agent, prefix=_prefix()) for agent in agents], {})
+
+
+def write_site_users(path: Path, new_hashes: Mapping[str, str]) -> Written:
+    """Give the site's own users other passwords (name to hash) in the file; no row is read: there may be none yet.
+
+    Raises: OSError when the file cannot be written.
+    """
+    with _only_one(path):
+        return _write(path, agent_lines_in(_text(path)), new_hashes)
+
+
+def _write(path: Path, agent_lines: list[str], new_hashes: Mapping[str, str]) -> Written:
+    before = _text(path)
+    text = users_file({**site_hashes_in(before), **new_hashes}, agent_lines, others_in(before), prefix=_prefix())
+    if text != before:
+        _replace(path, text)
+    return Written(text.count("\n") - 1, text != before, _load(path, text))
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="ascii") if path.exists() else ""
+
+
+def _prefix() -> str:
+    return str(settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"])
 
 
 def _load(path: Path, text: str) -> bool | None:
@@ -61,7 +79,9 @@ def _load(path: Path, text: str) -> bool | None:
     if not settings.BROKER_ACCESS_URL:
         return None
     try:
-        with redis.Redis.from_url(settings.BROKER_ACCESS_URL, socket_timeout=TIMEOUT_S) as client:
+        # Celery and redis-py have different words for a socket.
+        url = settings.BROKER_ACCESS_URL.replace("redis+socket://", "unix://", 1)
+        with redis.Redis.from_url(url, socket_timeout=TIMEOUT_S) as client:
             client.execute_command("ACL", "LOAD")
     except redis.RedisError as fault:
         # Not the message: it may hold the address, and with it the password. It is tried again at the next beat.
@@ -88,6 +108,7 @@ def _replace(path: Path, text: str) -> None:
 @contextmanager
 def _only_one(path: Path) -> Iterator[None]:
     """Hold the file's lock: who read the rows first must not write last."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with path.with_name(f".{path.name}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

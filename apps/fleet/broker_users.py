@@ -93,20 +93,26 @@ def url_of(url: str, *, user: str, password: str) -> str:
     return re.sub("://(?:[^/]*@)?", f"://{user}:{password}@", url, count=1)
 
 
-def users_file(agents: Iterable[Agent], site: Mapping[str, str], others: Iterable[str], *, prefix: str) -> str:
-    """Return the text of `users.acl`: nobody without credentials, the site's users, trusted agents, and `others`.
+def users_file(site: Mapping[str, str], agent_lines: Iterable[str], others: Iterable[str], *, prefix: str) -> str:
+    """Return the text of `users.acl`: nobody without credentials, the site's users, agents, and `others`.
 
     site: name to SHA-256 of the password, of those that have one. others: lines of users that are none of ours.
     prefix: of every key, as in the broker's settings. The same users give the same text.
     """
-    known = [agent for agent in agents if agent.broker_password_sha256 and agent.state == Agent.State.TRUSTED]
-    lines = [
-        "user default off",
-        *(_line(name, site[name], _RULES[name].format(prefix=prefix)) for name in SITE_USERS if name in site),
-        *(_agent_line(agent, prefix) for agent in sorted(known, key=lambda agent: str(agent.pk))),
-        *others,
-    ]
+    known = [_line(name, site[name], _RULES[name].format(prefix=prefix)) for name in SITE_USERS if name in site]
+    lines = ["user default off", *known, *sorted(agent_lines), *others]
     return "".join(f"{line}\n" for line in lines)
+
+
+def agent_line(agent: Agent, *, prefix: str) -> str:
+    """Return the line of one agent, which has a password."""
+    # One key and no pattern: the uuid has a fixed length, and nothing in it means anything to Redis.
+    return _line(user_name(agent), agent.broker_password_sha256, f"~{prefix}agent.{agent.pk} {_QUEUE} +brpop")
+
+
+def agent_lines_in(text: str) -> list[str]:
+    """Return the lines of agents in a `users.acl`."""
+    return [line for line in text.splitlines() if line.startswith("user agent-") and _OURS.match(line)]
 
 
 def others_in(text: str) -> list[str]:
@@ -118,11 +124,6 @@ def site_hashes_in(text: str) -> dict[str, str]:
     """Return name to password hash of the site's own users in a `users.acl`; the file is where they are kept."""
     found = (re.match(r"user (\S+) on #([0-9a-f]{64}) ", line) for line in text.splitlines())
     return {match[1]: match[2] for match in found if match and match[1] in SITE_USERS}
-
-
-def _agent_line(agent: Agent, prefix: str) -> str:
-    # One key and no pattern: the uuid has a fixed length, and nothing in it means anything to Redis.
-    return _line(user_name(agent), agent.broker_password_sha256, f"~{prefix}agent.{agent.pk} {_QUEUE} +brpop")
 
 
 def _line(name: str, password_sha256: str, rules: str) -> str:

@@ -33,7 +33,7 @@ class Broker:
         self.process = self._start()
         self.client = self.as_user(user, password)
         self.url = f"redis+socket://{self.socket}"
-        _until(self._answers)
+        until(self._answers)
 
     def as_user(self, user: str | None, password: str | None) -> redis.Redis:
         """Return a connection of this user."""
@@ -50,7 +50,7 @@ class Broker:
         self.process.wait()
         time.sleep(1)
         self.process = self._start()
-        _until(self._answers)
+        until(self._answers)
 
     def close(self) -> None:
         self.client.close()
@@ -60,12 +60,7 @@ class Broker:
 
     def send(self, queue: str, envelope: object, task: str = "kzagent.run", url: str = "") -> None:
         """Publish as the site does."""
-        app = Celery("site", broker=url or self.url, set_as_current=False)
-        app.conf.broker_transport_options = {"priority_steps": [0]}
-        app.conf.task_ignore_result = True
-        destination = Queue(queue, Exchange(""), routing_key=queue)
-        app.send_task(task, args=[envelope], queue=destination, task_id=str(uuid4()), expires=300)
-        app.close()
+        send(url or self.url, queue, envelope, task)
 
     def _answers(self) -> bool:
         try:
@@ -77,9 +72,11 @@ class Broker:
 class Process:
     """`kzagent run DIR`, as a process that may be killed."""
 
-    def __init__(self, deployment: Deployment, broker: Broker, *, url: str = "", **environment: str) -> None:
+    def __init__(
+        self, deployment: Deployment, broker: Broker | None = None, *, url: str = "", **environment: str
+    ) -> None:
         settings = identity.load_settings(deployment.directory)
-        rewrite(deployment.directory, settings, broker=url or broker.url)
+        rewrite(deployment.directory, settings, broker=broker.url if broker and not url else url)
         self.queue = f"agent.{settings.agent}"
         self.output = deployment.directory / "output"
         with self.output.open("ab") as output:
@@ -112,6 +109,16 @@ def rewrite(directory: Path, settings: identity.Settings, **changes: object) -> 
     (directory / identity.SETTINGS_NAME).write_bytes(content)
 
 
+def send(url: str, queue: str, envelope: object, task: str = "kzagent.run") -> None:
+    """Publish at the broker `url` as the site does."""
+    app = Celery("site", broker=url, set_as_current=False)
+    app.conf.broker_transport_options = {"priority_steps": [0]}
+    app.conf.task_ignore_result = True
+    destination = Queue(queue, Exchange(""), routing_key=queue)
+    app.send_task(task, args=[envelope], queue=destination, task_id=str(uuid4()), expires=300)
+    app.close()
+
+
 def _server() -> str:
     found = shutil.which("valkey-server") or shutil.which("redis-server")
     if found:
@@ -121,7 +128,8 @@ def _server() -> str:
     return str(get_binary_path())
 
 
-def _until(holds: object, timeout_s: float = 10) -> None:
+def until(holds: object, timeout_s: float = 10) -> None:
+    """Return when the function `holds` says so. Raises AssertionError when it does not in time."""
     end = time.monotonic() + timeout_s
     while not holds():  # type: ignore[operator]
         assert time.monotonic() < end, "waited in vain"

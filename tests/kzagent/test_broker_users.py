@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +15,11 @@ from uuid import uuid4
 import pytest
 import redis
 from agent_lab import Deployment
-from agent_process import Broker, Process
+from agent_process import Broker, Process, until
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from apps.fleet import broker_users
-from apps.fleet.broker_file import write_broker_users
+from apps.fleet.broker_file import write_broker_users, write_site_users
 from apps.fleet.broker_users import (
     ACCESS,
     CONTROL,
@@ -79,7 +78,8 @@ def scene(tmp_path: Path, deployment: Deployment, settings) -> Iterator[Scene]:
     passwords |= {name: broker_users.new_password() for name in SITE_USERS}
     users = tmp_path / "users.acl"
     users.write_text(f"user {TESTER} on >{PASSWORD} ~* &* +@all\n")
-    write_broker_users(users, new_site_hashes={name: hashed(passwords[name]) for name in SITE_USERS})
+    write_site_users(users, {name: hashed(passwords[name]) for name in SITE_USERS})
+    write_broker_users(users)
     broker = Broker(users, TESTER, PASSWORD)
     access = f"unix://{ACCESS}:{passwords[ACCESS]}@{broker.socket}"
     settings.BROKER_ACCESS_URL, settings.AGENT_BROKER_URL = access, broker.url
@@ -261,7 +261,7 @@ def test_a_control_worker_works_with_what_its_user_may_do_and_takes_up_what_a_de
     scene.broker.client.zadd("unacked_index", {"left": 0})
 
     with control_worker(scene.site_url(CONTROL), tmp_path):
-        wait_for(lambda: not scene.broker.client.exists("control", "unacked", "unacked_index"))
+        until(lambda: not scene.broker.client.exists("control", "unacked", "unacked_index"), timeout_s=60)
 
     ran = scene.broker.client.info("commandstats")
     assert ran["cmdstat_evalsha"]["calls"] >= 1, "the lock of the restoring was given back"
@@ -284,10 +284,3 @@ def control_worker(url: str, var: Path) -> Iterator[None]:
     finally:
         worker.kill()
         worker.wait()
-
-
-def wait_for(holds: Callable[[], bool], timeout_s: float = 60) -> None:
-    end = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.1)

@@ -4,7 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.fleet.broker_file import Written, write_broker_users
+from apps.fleet.broker_file import Written, write_broker_users, write_site_users
 from apps.fleet.broker_users import ACCESS, CONTROL, SITE_USERS, WEB, hashed, new_password, url_of
 from kzfleet.secret_files import write_secret
 
@@ -29,28 +29,25 @@ class Command(BaseCommand):
         """Raises: CommandError when no file is named, or one cannot be written."""
         if not options["file"]:
             raise CommandError("no file is named: give --file, or set KZFLEET_BROKER_USERS_FILE")
+        path, folder = Path(options["file"]), options["new_site_users"]
         try:
-            hashes = self._new_site_users(options["new_site_users"], options["url"])
-            written = write_broker_users(Path(options["file"]), new_site_hashes=hashes)
+            written = write_broker_users(path) if folder is None else self._new_site_users(path, folder, options["url"])
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}") from error
-        self.stdout.write(f"{options['file']}: {_sentence(written)}")
+        self.stdout.write(f"{path}: {_sentence(written)}")
 
-    def _new_site_users(self, folder: str | None, url: str) -> dict[str, str]:
-        """Return name to password hash of new users of the site; their URLs are in files of `folder` afterwards."""
-        if folder is None:
-            return {}
-        paths = {name: Path(folder) / FILE_NAMES[name] for name in SITE_USERS}
-        # all or none: with half of them the other half's passwords are lost
-        if there := [str(path) for path in paths.values() if path.exists()]:
+    def _new_site_users(self, path: Path, folder: str, url: str) -> Written:
+        """Give the site's users new passwords, in the users file and in files of `folder`; return what was written."""
+        files = {name: Path(folder) / FILE_NAMES[name] for name in SITE_USERS}
+        if there := [str(file) for file in files.values() if file.exists()]:
             raise CommandError(f"there already: {', '.join(there)}; move them away to get new passwords")
-        hashes = {}
-        for name, path in paths.items():
-            password = new_password()
-            write_secret(path, url_of(url, user=name, password=password).encode("ascii") + b"\n")
-            hashes[name] = hashed(password)
-            self.stdout.write(f"made {path}")
-        return hashes
+        passwords = {name: new_password() for name in SITE_USERS}
+        # The hashes first: when the second half fails, the command can be run again.
+        written = write_site_users(path, {name: hashed(password) for name, password in passwords.items()})
+        for name, file in files.items():
+            write_secret(file, url_of(url, user=name, password=passwords[name]).encode("ascii") + b"\n")
+            self.stdout.write(f"made {file}")
+        return written
 
 
 def _sentence(written: Written) -> str:
