@@ -72,7 +72,12 @@ def key_id(raw: bytes) -> str:
 
 def sign(payload: bytes, *, payload_type: str, key: Ed25519PrivateKey) -> bytes:
     """Return the envelope (JSON, UTF-8) of `payload` with one signature by `key`."""
-    signature = key.sign(_pre_authentication_encoding(payload_type, payload))
+    return sign_by_all(payload, payload_type=payload_type, keys=[key])
+
+
+def sign_by_all(payload: bytes, *, payload_type: str, keys: Iterable[Ed25519PrivateKey]) -> bytes:
+    """Return the envelope (JSON, UTF-8) of `payload` with a signature by each of `keys`."""
+    encoding = _pre_authentication_encoding(payload_type, payload)
     return strict.canonical(
         {
             "payload": base64.b64encode(payload).decode("ascii"),
@@ -80,8 +85,9 @@ def sign(payload: bytes, *, payload_type: str, key: Ed25519PrivateKey) -> bytes:
             "signatures": [
                 {
                     "keyid": key_id(raw_public_key(key)),
-                    "sig": base64.b64encode(signature).decode("ascii"),
+                    "sig": base64.b64encode(key.sign(encoding)).decode("ascii"),
                 }
+                for key in keys
             ],
         }
     )
@@ -99,6 +105,14 @@ def verify(envelope: bytes, *, payload_type: str, keys: Iterable[bytes], max_pay
         if named in known and _is_signed(payload, payload_type, signature, known[named]):
             return Verified(payload, named)
     raise EnvelopeError("SIGNATURE", "no known key signed this envelope")
+
+
+def unverified_payload(envelope: bytes, *, payload_type: str, max_bytes: int) -> bytes:
+    """Return the payload of `envelope`, which nobody has verified: to find in it which key to verify with, only.
+
+    Raises: EnvelopeError FORMAT.
+    """
+    return _open(envelope, payload_type, max_bytes)[0]
 
 
 def _open(envelope: bytes, payload_type: str, max_bytes: int) -> tuple[bytes, list[tuple[str, bytes]]]:

@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("api/v1/", include("kzfleet.api.urls")),
+    path("api/agent/v1/", include("apps.fleet.urls_agent")),
     path("api/agent/v1/", include("apps.jobs.urls_agent")),
     path("", include("kzfleet.page_urls")),
     path("", include("kzfleet.decision_urls")),

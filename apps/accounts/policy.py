@@ -64,6 +64,7 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
         "accounts.view",
         "accounts.manage",
         "fleet.manage",
+        "fleet.confirm",
         "policies.manage",
         "integrations.manage",
     },
@@ -71,7 +72,7 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
 
 # A service token has no person in front of it: it never consents, and never makes a personal token that could.
 NEVER_BY_SERVICE: Final = frozenset(
-    {"forced_actions.approve", "accounts.manage", "conflicts.assert", "tokens.manage_own"}
+    {"forced_actions.approve", "accounts.manage", "conflicts.assert", "tokens.manage_own", "fleet.confirm"}
 )
 
 ALL_PERMISSIONS: Final = frozenset().union(*PERMISSIONS.values())

@@ -92,9 +92,10 @@ HOST: Final = {
 }
 
 AGENT: Final = {
+    "pending": Badge("waits to be confirmed", "busy", "ring", "Somebody compares its six words first"),
     "trusted": Badge("trusted", "ok", "disc"),
-    "suspended": Badge("suspended", "warn", "half"),
-    "revoked": Badge("revoked", "bad", "triangle"),
+    "suspended": Badge("suspended", "bad", "half", "What it says counts for nothing until somebody decides"),
+    "revoked": Badge("revoked", "quiet", "square", "Never believed again; its host is enrolled anew"),
 }
 
 REGION: Final = {

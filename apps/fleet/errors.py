@@ -39,3 +39,39 @@ class HostRetired(DomainError):
     status = 409
     message = "this host was retired"
     hint = "Make its agent known again if the host is back."
+
+
+class JoinTokenRefused(DomainError):
+    """A join token that opens nothing: unknown, expired, used, for other hosts. One answer for all of them."""
+
+    code = "join_token"
+    status = 401
+    message = "this join token is not valid for these hosts, or not any more"
+    hint = "Make a new one for exactly these hosts, and use it within a quarter of an hour."
+
+
+class JoinGuessing(DomainError):
+    """Too many wrong join tokens from one address. Facts: retry_after_s."""
+
+    code = "join_token_guessing"
+    status = 429
+    message = "too many wrong join tokens came from this address"
+    hint = "Wait for the time Retry-After says; if it was not you, tell an administrator."
+
+
+class FingerprintDiffers(DomainError):
+    """What was typed are not the words of this agent's keys; it stays pending."""
+
+    code = "fingerprint_differs"
+    status = 409
+    message = "these are not the six words of this agent's keys"
+    hint = "Read them again on the host; if they are others there, somebody else asked: reject this agent."
+
+
+class NewKeyRefused(DomainError):
+    """An agent's new key that is not signed by the key before and by itself, or comes too soon."""
+
+    code = "new_key"
+    status = 409
+    message = "this new key is not taken"
+    hint = "An agent changes its key with kzagent rotate, a day after the last time at the earliest."

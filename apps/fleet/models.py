@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.db import models
+
+from apps.fleet.workflow import State
 
 
 class Deployment(models.Model):
@@ -17,39 +20,94 @@ class Deployment(models.Model):
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="deployment_one")]
 
 
+class AuthorityKey(models.Model):
+    """A key that signs orders, or did; written by the signer. The newest is the one that agents learn at enrolment.
+
+    `statement`: the envelope by which the key before names this one, "" for the first.
+    """
+
+    public_key = models.CharField(max_length=64, unique=True)
+    statement = models.TextField(blank=True)
+    begun_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+
+
 class Agent(models.Model):
     """A Celery worker that acts for one or more hosts, known by its uuid and its Ed25519 key.
 
-    `public_key`: 64 hex digits. `epoch` and `last_seq` name the last report taken in; a new epoch means the agent
-    lost its journal. `last_report_at` is the site's clock. `broker_password_sha256`: 64 hex digits, "" while the
-    broker has no user for it.
+    `public_key`, `sealing_key`: 64 hex digits; `sealing_statement`: the envelope in which the one signs the other, ""
+    for an agent that was made known by hand. `old_key`: what it signs with until `old_key_until` besides. `epoch` and
+    `last_seq` name the last report taken in; a new epoch means the agent lost its journal. `last_report_at` is the
+    site's clock. `state_reason`: why somebody, or the site, suspended or revoked it.
+    `broker_password_sha256`: 64 hex digits, "" while the broker has no user for it.
     """
-
-    class State(models.TextChoices):
-        TRUSTED = "trusted"
-        SUSPENDED = "suspended"
-        REVOKED = "revoked"
 
     uuid = models.UUIDField(primary_key=True)
     name = models.CharField(max_length=64)
     public_key = models.CharField(max_length=64, unique=True)
+    old_key = models.CharField(max_length=64, blank=True)
+    old_key_until = models.DateTimeField(null=True)
+    key_since = models.DateTimeField(auto_now_add=True)
+    sealing_key = models.CharField(max_length=64, blank=True)
+    sealing_statement = models.TextField(blank=True)
     state = models.CharField(max_length=16, choices=State, default=State.TRUSTED)
+    state_reason = models.TextField(blank=True)
     epoch = models.CharField(max_length=32, blank=True)
     last_seq = models.BigIntegerField(default=0)
     last_report_at = models.DateTimeField(null=True)
     version = models.CharField(max_length=32, blank=True)
-    trusted_at = models.DateTimeField(auto_now_add=True)
+    enrolled_at = models.DateTimeField(auto_now_add=True)
+    trusted_at = models.DateTimeField(null=True)
     broker_password_sha256 = models.CharField(max_length=64, blank=True)
+
+    State = State
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(state__in=["trusted", "suspended", "revoked"]), name="agent_state_known"
-            )
+            models.CheckConstraint(condition=models.Q(state__in=State.values), name="agent_state_known"),
+            models.UniqueConstraint(
+                fields=["sealing_key"], condition=~models.Q(sealing_key=""), name="agent_sealing_key_once"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.uuid})"
+
+
+class JoinToken(models.Model):
+    """What lets one new agent ask, once and for a quarter of an hour, to speak for these hosts.
+
+    `sha256`: of its text, which is shown once and not kept. `hosts`: objects with owner_hostid, hostname, site, rack.
+    `agent`: who used it.
+    """
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    hosts = models.JSONField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="join_tokens")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
+    agent = models.OneToOneField(Agent, null=True, on_delete=models.PROTECT, related_name="join_token")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(used_at=None, agent=None) | models.Q(used_at__isnull=False, agent__isnull=False),
+                name="join_token_used_by_somebody",
+            )
+        ]
+
+
+class JoinGuesses(models.Model):
+    """How many wrong join tokens came from one address since `since`. Counted anew after a while of peace."""
+
+    address = models.CharField(max_length=45, unique=True)
+    since = models.DateTimeField()
+    count = models.IntegerField(default=0)
 
 
 class Host(models.Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
@@ -14,7 +15,9 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.accounts.selectors import has_permission, require
 from apps.base.errors import NotFound
-from apps.fleet.models import Agent, Deployment, Host
+from apps.fleet.models import Agent, AuthorityKey, Deployment, Host, JoinToken
+
+MAX_AUTHORITY_KEYS: Final = 2
 
 
 def deployment_uuid() -> UUID:
@@ -68,6 +71,45 @@ def hosts_by_owner_hostid(owner_hostids: Iterable[str]) -> dict[str, Host]:
 def trusted_agent(agent_uuid: UUID) -> Agent | None:
     """Return the agent if it is known and trusted."""
     return Agent.objects.filter(pk=agent_uuid, state=Agent.State.TRUSTED).first()
+
+
+def agents_visible_to(user: User | AnonymousUser) -> QuerySet[Agent]:
+    """Return the agents this account may see: all, or none."""
+    return Agent.objects.all() if has_permission(user, "fleet.view") else Agent.objects.none()
+
+
+def agent_for_update(agent_uuid: UUID, *, actor: User, permission: str) -> Agent:
+    """Return the locked agent. Raises: NotFound (absent and invisible alike), NotAllowed."""
+    agent = agents_visible_to(actor).select_for_update(no_key=True).filter(pk=agent_uuid).first()
+    if agent is None:
+        raise NotFound()
+    require(actor, permission)
+    return agent
+
+
+def agents_needing_somebody(user: User | AnonymousUser) -> QuerySet[Agent]:
+    """Return the visible agents that wait for a person: to be confirmed, or suspended. The oldest first."""
+    waiting = [Agent.State.PENDING, Agent.State.SUSPENDED]
+    return agents_visible_to(user).filter(state__in=waiting).select_related("join_token").order_by("enrolled_at")
+
+
+def hosts_wanted(agent: Agent) -> list[dict[str, str]]:
+    """Return the hosts a pending agent asked to speak for, as its join token names them."""
+    token = JoinToken.objects.filter(agent=agent).first()
+    return list(token.hosts) if token is not None else []
+
+
+def open_join_tokens(user: User | AnonymousUser, now: datetime | None = None) -> QuerySet[JoinToken]:
+    """Return the join tokens that can still be used, to those who may make them; newest first."""
+    if not has_permission(user, "fleet.manage"):
+        return JoinToken.objects.none()
+    unused = JoinToken.objects.filter(used_at=None, withdrawn_at=None, expires_at__gt=now or timezone.now())
+    return unused.select_related("created_by")
+
+
+def authority_keys() -> list[str]:
+    """Return the public keys that agents verify orders with, the newest first, at most two; none before the signer ran."""
+    return list(AuthorityKey.objects.order_by("-id").values_list("public_key", flat=True)[:MAX_AUTHORITY_KEYS])
 
 
 def host_for_update(owner_hostid: str, *, actor: User, permission: str) -> Host:

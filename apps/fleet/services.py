@@ -19,6 +19,7 @@ from apps.fleet.broker_users import WRITE_BROKER_USERS
 from apps.fleet.errors import AgentExists, KeyInUse
 from apps.fleet.models import Agent, Host, HostIdentity
 from apps.fleet.selectors import host_for_update
+from apps.fleet.workflow import LIVE
 from apps.history.actors import SYSTEM, Actor, person
 from apps.history.actors import agent as agent_actor
 from apps.history.services import append
@@ -65,7 +66,7 @@ def trust_agent(*, uuid: UUID, key_hex: str, name: str, hosts: Sequence[HostName
     elif (agent.public_key, agent.state) != (key_hex, Agent.State.TRUSTED):
         raise AgentExists(agent=str(uuid))
     for host in hosts:
-        _assign(agent, host, actor)
+        give_host(agent, host, actor)
     return agent
 
 
@@ -75,21 +76,7 @@ def assign_host(agent_uuid: UUID, host: HostName, *, actor: Actor = SYSTEM) -> H
     agent = Agent.objects.select_for_update(no_key=True).filter(pk=agent_uuid, state=Agent.State.TRUSTED).first()
     if agent is None:
         raise NotFound()
-    return _assign(agent, host, actor)
-
-
-@transaction.atomic(durable=True)
-def revoke_agent(agent_uuid: UUID, *, actor: Actor = SYSTEM) -> Agent:
-    """Return the agent, believed no more; its hosts are silent from now on. Raises: NotFound."""
-    agent = Agent.objects.select_for_update(no_key=True).filter(pk=agent_uuid).first()
-    if agent is None:
-        raise NotFound()
-    if agent.state != Agent.State.REVOKED:
-        agent.state = Agent.State.REVOKED
-        agent.save(update_fields=["state"])
-        append("agent.revoke", actor=actor, subjects=[("agent", str(agent.pk))], data={})
-        nudge(WRITE_BROKER_USERS)
-    return agent
+    return give_host(agent, host, actor)
 
 
 @transaction.atomic(durable=True)
@@ -165,7 +152,7 @@ def _clean_key(key_hex: str) -> str:
 def _new_agent(uuid: UUID, key_hex: str, name: str, actor: Actor) -> Agent:
     try:
         with transaction.atomic():
-            agent = Agent.objects.create(uuid=uuid, public_key=key_hex, name=name[:64])
+            agent = Agent.objects.create(uuid=uuid, public_key=key_hex, name=name[:64], trusted_at=timezone.now())
     except IntegrityError:
         raise KeyInUse() from None
     append(
@@ -174,7 +161,11 @@ def _new_agent(uuid: UUID, key_hex: str, name: str, actor: Actor) -> Agent:
     return agent
 
 
-def _assign(agent: Agent, named: HostName, actor: Actor) -> Host:
+def give_host(agent: Agent, named: HostName, actor: Actor) -> Host:
+    """Return the host, spoken for by `agent` from now on. In the caller's transaction, which locks the agent.
+
+    Raises: AgentExists, InvalidInput hostid.
+    """
     try:
         owner_hostid = host_id(named.owner_hostid)
     except WordError as error:
@@ -182,7 +173,7 @@ def _assign(agent: Agent, named: HostName, actor: Actor) -> Host:
         raise InvalidInput(code=error.code, field="hostid", message=error.message, hint=hint) from None
     host, _ = Host.objects.select_for_update(no_key=True).get_or_create(owner_hostid=owner_hostid)
     before = host.agent
-    if before is not None and before.pk != agent.pk and before.state == Agent.State.TRUSTED:
+    if before is not None and before.pk != agent.pk and before.state in LIVE:
         raise AgentExists(owner_hostid=owner_hostid, agent=str(before.pk))
     changes: dict[str, Any] = {name: value for name, value in named._asdict().items() if value}
     changes |= {"owner_hostid": owner_hostid, "agent": agent, "retired_at": None}

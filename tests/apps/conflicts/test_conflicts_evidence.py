@@ -14,8 +14,8 @@ from apps.base.errors import DomainError
 from apps.conflicts.evidence import differences, make_evidence_sheet
 from apps.conflicts.models import EvidenceSheet, PersonsWord
 from apps.conflicts.services import assert_word, gather_evidence
+from apps.fleet.agents import revoke_agent
 from apps.fleet.models import Host
-from apps.fleet.services import revoke_agent
 from apps.history.models import Event, EventDocument
 from apps.jobs.models import Job
 

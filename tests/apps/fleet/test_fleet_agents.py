@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.base.errors import InvalidInput, NotAllowed, NotFound
+from apps.fleet.agents import revoke_agent
 from apps.fleet.errors import AgentExists, KeyInUse
 from apps.fleet.models import Agent, Host, HostIdentity
 from apps.fleet.selectors import deployment_uuid, hosts_visible_to, hosts_with_silence, is_silent, silent_hosts
@@ -25,7 +26,6 @@ from apps.fleet.services import (
     end_maintenance,
     record_host_facts,
     retire_host,
-    revoke_agent,
     start_maintenance,
     trust_agent,
 )

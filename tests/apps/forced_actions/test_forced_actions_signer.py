@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from apps.accounts.services import retire_role
 from apps.conflicts.services import gather_evidence
+from apps.fleet.agents import revoke_agent
 from apps.fleet.selectors import deployment_uuid
-from apps.fleet.services import revoke_agent
 from apps.forced_actions import signer
 from apps.forced_actions.models import Approval, ForcedAction
 from apps.forced_actions.warrants import build_warrant

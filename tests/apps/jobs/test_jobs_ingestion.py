@@ -10,8 +10,9 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 from signing_agent import SigningAgent, inspection, progress
 
+from apps.fleet.agents import revoke_agent
 from apps.fleet.models import Host
-from apps.fleet.services import HostName, revoke_agent, trust_agent
+from apps.fleet.services import HostName, trust_agent
 from apps.history.models import Event, EventDocument
 from apps.jobs.models import Job, ReportEnvelope
 from apps.jobs.services import insert_job, taking

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.utils import timezone
 from signing_agent import inspection, post_batch
 
-from apps.fleet.services import revoke_agent
+from apps.fleet.agents import revoke_agent
 from apps.history.models import Event
 from apps.jobs.models import ReportEnvelope, SignedBeacon
 

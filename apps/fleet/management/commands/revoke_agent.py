@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.base.errors import DomainError
-from apps.fleet.services import revoke_agent
+from apps.fleet.agents import revoke_agent
 from kernelzone.words import WordError, canonical_uuid
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.fleet.authority import AuthorityUnknown, note_authority_key
 from apps.forced_actions.signer import KeyUnusable, load_key, run, sign_beacon, sign_jobs
+from kernelzone.envelope import raw_public_key
 
 
 class Command(BaseCommand):
@@ -24,8 +26,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             key = load_key(Path(settings.AUTHORITY_KEY_FILE))
+            note_authority_key(raw_public_key(key).hex())
         except KeyUnusable as refusal:
             raise CommandError(str(refusal)) from refusal
+        except AuthorityUnknown:
+            raise CommandError(
+                f"No agent would believe the key in {settings.AUTHORITY_KEY_FILE}: the key before has not signed it. "
+                "Put that key back; a new one is made with `manage.py rotate_authority_key`."
+            ) from None
         if options["once"]:
             sign_beacon(key)
             self.stdout.write(f"{sign_jobs(key)} orders")
