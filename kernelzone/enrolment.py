@@ -19,7 +19,7 @@ from kernelzone.words import Digest, HostId
 
 MAX_STATEMENT_BYTES: Final = 64 * 1024
 MAX_HOSTS: Final = 1000
-TOKEN_PREFIX: Final = "kzj_"
+TOKEN_PREFIX: Final = "kzj_"  # noqa: S105 - what a join token begins with, not one
 DELIVERY: Final = "kzfleet delivery 1"
 
 
@@ -109,7 +109,7 @@ def state(statement: Any, *keys: Ed25519PrivateKey) -> str:
 
 
 def read_statement(kind: type[Statement], text: str, *, keys: Iterable[bytes]) -> Statement:
-    """Return the statement of `kind` in an envelope that one of the raw public `keys` signed. Raises: StatementError."""
+    """Return the statement of `kind` that one of the raw public `keys` signed. Raises: StatementError."""
     try:
         payload = envelope.verify(
             text.encode(), payload_type=_TYPES[kind], keys=keys, max_payload_bytes=MAX_STATEMENT_BYTES

@@ -1,4 +1,4 @@
-"""The `kzagent` command: init, run, check, guard."""
+"""The `kzagent` command: enrol, init, run, check, guard."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from uuid import UUID
 from kernelzone import words
 from kernelzone.envelope import raw_public_key
 from kernelzone.facts import HeldBack
-from kzagent import identity
+from kzagent import enrol_command, identity
 from kzagent.assembly import assemble, hold_directory, open_hosts
 from kzagent.errors import JournalError, LinkError, SetupError
 from kzagent.guard import Guard, guard_hosts, would_boot
@@ -27,9 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.command(parsed))
-    except SetupError as error:
+    except (SetupError, LinkError) as error:
         print(f"kzagent: {error}", file=sys.stderr)  # noqa: T201 - the command's answer
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 def init(parsed: argparse.Namespace) -> int:
@@ -139,8 +141,9 @@ _COMMANDS = (
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kzagent", description="The agent of kernel-zone hosts.")
-    commands = parser.add_subparsers(required=True, metavar="init | set-broker | run | check | guard")
-    make = commands.add_parser("init", help="make a new agent in a directory")
+    commands = parser.add_subparsers(required=True, metavar="enrol | init | set-broker | run | check | guard")
+    enrol_command.add(commands)
+    make = commands.add_parser("init", help="make a new agent that is made known by hand")
     make.add_argument("directory", type=Path, metavar="DIR")
     make.add_argument("--deployment", type=_uuid, required=True, help="the deployment's uuid")
     make.add_argument("--url", required=True, help="the site's address, https://...")

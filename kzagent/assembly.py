@@ -12,6 +12,7 @@ from kzagent.afterwards import Afterwards
 from kzagent.agent import Agent
 from kzagent.authority import Authority
 from kzagent.clock import Clock
+from kzagent.draft import Draft
 from kzagent.drivers import ZoneDriver
 from kzagent.drivers.portable import open_portable
 from kzagent.drivers.solaris.opening import open_solaris
@@ -46,7 +47,7 @@ def assemble(directory: Path, clock: Clock | None = None) -> Agent:
     return Agent(settings, clock, journal, reports, authority, link, drivers, afterwards, obligations)
 
 
-def open_hosts(settings: Settings, directory: Path) -> dict[HostId, ZoneDriver]:
+def open_hosts(settings: Settings | Draft, directory: Path) -> dict[HostId, ZoneDriver]:
     """Return the driver of every host, by owner hostid. Raises: SetupError, also for two hosts with one hostid."""
     drivers: dict[HostId, ZoneDriver] = {}
     for host in settings.hosts:
@@ -57,7 +58,7 @@ def open_hosts(settings: Settings, directory: Path) -> dict[HostId, ZoneDriver]:
     return drivers
 
 
-def _driver(host: HostSettings, settings: Settings, directory: Path) -> ZoneDriver:
+def _driver(host: HostSettings, settings: Settings | Draft, directory: Path) -> ZoneDriver:
     try:
         if host.solaris is not None:
             return open_solaris(host.solaris, directory)
@@ -75,7 +76,7 @@ def hold_directory(directory: Path) -> int:
     try:
         fd = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise SetupError(f"{directory} cannot be used ({error.strerror}): run 'kzagent init' first") from error
+        raise SetupError(f"{directory} cannot be used ({error.strerror}): run 'kzagent enrol' first") from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -98,7 +98,7 @@ def check_settings(settings: Settings) -> None:
     _demand(1 <= len(settings.authority_keys) <= MAX_AUTHORITY_KEYS, "an agent holds one or two authority keys")
     for key in settings.authority_keys:
         _check_key(key)
-    _check_url(settings.url)
+    check_url(settings.url)
     _demand(settings.heartbeat_s >= 1 and settings.watch_s >= 1, "heartbeat_s and watch_s are at least 1")
     _demand(settings.min_approvers >= 1, "min_approvers is at least 1")
     _demand(0 <= settings.quiet_window_min_s <= 600, "quiet_window_min_s is 0 to 600")
@@ -110,7 +110,7 @@ def load_settings(directory: Path) -> Settings:
     try:
         settings = strict.read(Settings, strict.load(path.read_bytes(), max_bytes=MAX_SETTINGS_BYTES), SETTINGS_NAME)
     except OSError as error:
-        raise SetupError(f"{path} cannot be read ({error.strerror}): run 'kzagent init' first") from error
+        raise SetupError(f"{path} cannot be read ({error.strerror}): run 'kzagent enrol' first") from error
     except strict.StrictError as error:
         raise SetupError(f"{path} is not usable: {error}") from error
     check_settings(settings)
@@ -119,16 +119,22 @@ def load_settings(directory: Path) -> Settings:
 
 def load_key(directory: Path) -> Ed25519PrivateKey:
     """Return the agent's identity key. Raises: SetupError, also when others than its owner may read the file."""
-    path = directory / KEY_NAME
+    return Ed25519PrivateKey.from_private_bytes(read_private(directory / KEY_NAME))
+
+
+def read_private(path: Path) -> bytes:
+    """Return the 32 bytes of a key file. Raises: SetupError, also when others than its owner may read it."""
     try:
         if path.stat().st_mode & 0o077:
             raise SetupError(f"{path} may be read by others: run 'chmod 600' on it, or make a new agent")
         raw = bytes.fromhex(path.read_text(encoding="ascii").strip())
-        return Ed25519PrivateKey.from_private_bytes(raw)
     except OSError as error:
         raise SetupError(f"{path} cannot be read ({error.strerror})") from error
     except ValueError as error:
         raise SetupError(f"{path} does not hold a key") from error
+    if len(raw) != 32:
+        raise SetupError(f"{path} does not hold a key")
+    return raw
 
 
 def create(directory: Path, settings: Settings) -> Ed25519PrivateKey:
@@ -139,8 +145,8 @@ def create(directory: Path, settings: Settings) -> Ed25519PrivateKey:
     key = Ed25519PrivateKey.generate()
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_private(directory / KEY_NAME, key.private_bytes_raw().hex().encode("ascii") + b"\n")
-        _write_private(directory / SETTINGS_NAME, strict.canonical(strict.write(settings)) + b"\n")
+        write_private(directory / KEY_NAME, key.private_bytes_raw().hex().encode("ascii") + b"\n")
+        write_private(directory / SETTINGS_NAME, strict.canonical(strict.write(settings)) + b"\n")
     except FileExistsError as error:
         raise SetupError(f"{directory} holds an agent already") from error
     except OSError as error:
@@ -157,14 +163,15 @@ def replace_settings(directory: Path, **changes: object) -> Settings:
     check_settings(settings)
     partial = directory / f".{SETTINGS_NAME}.{os.getpid()}"
     try:
-        _write_private(partial, strict.canonical(strict.write(settings)) + b"\n")
+        write_private(partial, strict.canonical(strict.write(settings)) + b"\n")
         partial.replace(directory / SETTINGS_NAME)
     except OSError as error:
         raise SetupError(f"{directory} cannot be written ({error.strerror})") from error
     return settings
 
 
-def _write_private(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes) -> None:
+    """Write a new file that only its owner may read. Raises: FileExistsError, OSError."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(fd, "wb") as file:
         file.write(content)
@@ -179,7 +186,8 @@ def _check_key(key: str) -> None:
         raise SetupError("an authority key is 64 hex digits of an Ed25519 public key") from error
 
 
-def _check_url(url: str) -> None:
+def check_url(url: str) -> None:
+    """Refuse an address that is not the site's, or would be spoken to in clear. Raises: SetupError."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

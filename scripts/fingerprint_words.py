@@ -17,8 +17,7 @@ WORDS = 2048
 
 # What nobody wants to read to a colleague by telephone (bodies, drugs, sickness, violence, insults, faiths, peoples),
 # names of makers, and words that sound like another one here.
-AVOIDED = frozenset(
-    """
+_AVOIDED = """
     aids ambush anemia anemic armed army arson aroma apache aorta atom autism avenge badass barf bash bitch blah bleed
     blow boned bony booty bong boob botch bovine bribe brute bust busty cage cavity celtic chaste chemo chess chest
     chubby chump clammy coma cone corset cripple crotch cult curse cusp cussed dagger dead deface defile deity demise
@@ -38,8 +37,8 @@ AVOIDED = frozenset(
     seduce ogle ovary poach mace lynch sultry
     wherever flour knight knot maze mail male meet night pail peace peal plane pray rain reign role route sale seen
     sole stair steal tale tail through vain vein wade wait weight weather wring wry ate aisle aloud altar
-    """.split()
-)
+"""
+AVOIDED = frozenset(_AVOIDED.split())
 
 HEAD = '''"""The 2 048 words of fingerprints, told apart by their first four letters.
 
@@ -68,9 +67,8 @@ def main(path: str) -> None:
     """Print the module."""
     # the published file has the throw of five dice before each word
     words = [line.split()[-1] for line in Path(path).read_text(encoding="ascii").splitlines() if line.strip()]
-    print(f'{HEAD}_TEXT: Final = """')
-    print(textwrap.fill(" ".join(chosen(words)), width=116))
-    print('"""\n\nWORDS: Final[tuple[str, ...]] = tuple(_TEXT.split())')
+    text = textwrap.fill(" ".join(chosen(words)), width=116)
+    sys.stdout.write(f'{HEAD}_TEXT: Final = """\n{text}\n"""\n\nWORDS: Final[tuple[str, ...]] = tuple(_TEXT.split())\n')
 
 
 if __name__ == "__main__":

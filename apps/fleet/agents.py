@@ -10,7 +10,9 @@ from django.db.transaction import TransactionManagementError
 
 from apps.accounts.models import User
 from apps.base.errors import NotFound, TransitionRefused
+from apps.base.nudge import nudge
 from apps.base.text import clean_text
+from apps.fleet.broker_users import WRITE_BROKER_USERS
 from apps.fleet.models import Agent
 from apps.fleet.selectors import agent_for_update
 from apps.fleet.workflow import Move, State, next_state
@@ -67,6 +69,7 @@ def move_agent(agent: Agent, move: Move, *, actor: Actor = SYSTEM, reason: str =
     for name, value in changes.items():
         setattr(agent, name, value)
     data = {"from": before.value, "to": agent.state, "reason": reason or None}
+    nudge(WRITE_BROKER_USERS)
     append(f"agent.{move.value}", actor=actor, subjects=[("agent", str(agent.pk))], data=data)
     return agent
 

@@ -12,16 +12,13 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from apps.accounts.permissions import caller
-from apps.base.api import Input, parameters
+from apps.base.api import parameters
 from apps.base.errors import FilterRefused, InvalidInput, NotFound
+from apps.fleet.api_agents import AgentViewSet, JoinTokenViewSet, NothingIn
 from apps.fleet.models import Host
 from apps.fleet.selectors import hosts_with_silence, is_silent
 from apps.fleet.services import end_maintenance, start_maintenance
 from kernelzone.words import HostId, WordError, host_id
-
-
-class NothingIn(Input):
-    """No fields."""
 
 
 def host_out(host: Host) -> dict[str, Any]:
@@ -111,4 +108,4 @@ def _truth(name: str, text: str) -> bool:
 
 
 # hosts are mounted by apps.jobs.api, which can also inspect them
-ROUTES: list[tuple[str, Any]] = []
+ROUTES: list[tuple[str, Any]] = [("agents", AgentViewSet), ("join-tokens", JoinTokenViewSet)]

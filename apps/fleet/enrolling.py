@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.base.errors import MalformedRequest, NotFound
 from apps.fleet.agents import move_agent
+from apps.fleet.broker_users import agent_broker_url, new_broker_password
 from apps.fleet.errors import AgentExists, FingerprintDiffers, JoinTokenRefused, KeyInUse
 from apps.fleet.models import Agent, Host, JoinToken
 from apps.fleet.selectors import agent_for_update, authority_keys, deployment_uuid
@@ -96,7 +96,7 @@ def answer_enrolment(agent_uuid: UUID, question: str) -> tuple[State, str | None
     """Return the agent's state and, once it is trusted and until its first report, what it needs, sealed to it.
 
     question: the envelope of a `Question` by that agent. Each answer carries a new broker password: only the last
-    one counts. Raises: NotFound, MalformedRequest.
+    one counts. Raises: NotFound, MalformedRequest, AgentExists once it has reported.
     """
     agent = Agent.objects.select_for_update(no_key=True).filter(pk=agent_uuid).first()
     if agent is None:
@@ -107,8 +107,10 @@ def answer_enrolment(agent_uuid: UUID, question: str) -> tuple[State, str | None
         raise MalformedRequest(message=f"this is not a question of that agent: {error}") from None
     if asked.agent != agent.pk:
         raise MalformedRequest(message="this is not a question of that agent")
-    if agent.state != State.TRUSTED or agent.epoch or not agent.sealing_key:
+    if agent.state != State.TRUSTED:
         return State(agent.state), None
+    if agent.epoch or not agent.sealing_key:
+        raise AgentExists(agent=str(agent.pk))
     return State.TRUSTED, _sealed_delivery(agent)
 
 
@@ -126,16 +128,18 @@ def _sealed_delivery(agent: Agent) -> str | None:
         deployment=deployment_uuid(),
         agent=agent.pk,
         authority_keys=tuple(keys),
-        broker=_broker_url(),
+        broker=_broker_url(agent),
         broker_prefix=settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"],
     )
     content = strict.canonical(strict.write(delivery))
     return seal(content, key=bytes.fromhex(agent.sealing_key), purpose=DELIVERY)
 
 
-def _broker_url() -> str:
-    """Return the broker's URL without the credentials that are the site's own."""
-    return re.sub("://(?:[^/]*@)?", "://", settings.BROKER_URL, count=1)
+def _broker_url(agent: Agent) -> str:
+    """Return the broker's URL, with a new password of the agent's own where the site writes the broker's users."""
+    if not settings.BROKER_USERS_FILE:
+        return str(settings.AGENT_BROKER_URL)
+    return agent_broker_url(agent, new_broker_password(agent, actor=agent_actor(agent)))
 
 
 def _read(enrolment: str, sealing: str) -> tuple[Enrolment, SealingKey]:

@@ -82,7 +82,7 @@ def count_guess(address: str, now: datetime | None = None) -> int:
     """Return how many wrong join tokens came from `address` of late, with this one; the tenth is an alarm."""
     now = now or timezone.now()
     JoinGuesses.objects.filter(since__lte=now - GUESSES_COUNT_FOR).delete()
-    row, _ = JoinGuesses.objects.select_for_update().get_or_create(address=address, defaults={"since": now})
+    row, _ = JoinGuesses.objects.select_for_update(no_key=True).get_or_create(address=address, defaults={"since": now})
     row.count += 1
     row.save(update_fields=["count"])
     if row.count == MAX_GUESSES:

@@ -108,7 +108,7 @@ def open_join_tokens(user: User | AnonymousUser, now: datetime | None = None) ->
 
 
 def authority_keys() -> list[str]:
-    """Return the public keys that agents verify orders with, the newest first, at most two; none before the signer ran."""
+    """Return the public keys of orders, the newest first, at most two; none before the signer has run."""
     return list(AuthorityKey.objects.order_by("-id").values_list("public_key", flat=True)[:MAX_AUTHORITY_KEYS])
 
 

@@ -13,9 +13,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.base.errors import InvalidInput, NotFound
-from apps.base.nudge import nudge
 from apps.base.text import clean_text
-from apps.fleet.broker_users import WRITE_BROKER_USERS
 from apps.fleet.errors import AgentExists, KeyInUse
 from apps.fleet.models import Agent, Host, HostIdentity
 from apps.fleet.selectors import host_for_update

@@ -15,7 +15,8 @@ from rest_framework.viewsets import GenericViewSet
 from apps.accounts.permissions import caller
 from apps.base.api import number_parameter, parameters
 from apps.base.errors import FilterRefused, NotFound
-from apps.fleet.api import HostViewSet, NothingIn, owner_hostid
+from apps.fleet.api import HostViewSet, owner_hostid
+from apps.fleet.api_agents import NothingIn
 from apps.jobs.models import Job, JobLine
 from apps.jobs.selectors import jobs_somebody_wanted, jobs_visible_to, lines_of
 from apps.jobs.services import cancel_job, inspect_now

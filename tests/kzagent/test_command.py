@@ -140,7 +140,7 @@ def test_a_directory_without_an_agent_is_one_sentence(
 ) -> None:
     assert main([command, str(tmp_path / "nothing")]) == 1
 
-    assert "run 'kzagent init' first" in capsys.readouterr().err
+    assert "run 'kzagent enrol' first" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("changes", [{"v": 2}, {"min_approvers": 0}, {"heartbeat_s": 0}, {"quiet_window_min_s": 601}])
