@@ -36,6 +36,7 @@ EXPECTED = {
     "escrow.drill": {"key-custodian"},
     "escrow.request_release": {"key-custodian"},
     "escrow.view": {"key-custodian", "auditor"},
+    "fleet.confirm": {"administrator"},
     "fleet.inspect": {"operator"},
     "fleet.maintain": {"operator"},
     "fleet.manage": {"administrator"},

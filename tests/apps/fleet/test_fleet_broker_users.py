@@ -15,10 +15,11 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from apps.fleet import tasks
+from apps.fleet.agents import revoke_agent
 from apps.fleet.broker_file import write_broker_users
 from apps.fleet.broker_users import hashed, new_broker_password, user_name
 from apps.fleet.models import Agent
-from apps.fleet.services import revoke_agent, trust_agent
+from apps.fleet.services import trust_agent
 from apps.history.models import Event
 from kernelzone.envelope import raw_public_key
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import timedelta
 from itertools import product
@@ -300,3 +301,17 @@ def test_a_body_of_another_form_is_refused(client, body):
 def test_every_move_not_listed_is_refused(before, move):
     with pytest.raises(TransitionRefused):
         next_state(before, move)
+
+
+def test_each_delivery_has_a_new_broker_password_of_which_the_site_keeps_a_hash(client, ines, token, new, settings):
+    settings.BROKER_USERS_FILE, settings.AGENT_BROKER_URL = "/nowhere/users.acl", "rediss://broker.example:6380/0"
+    note_authority_key(raw_public_key(Ed25519PrivateKey.generate()).hex())
+    new.enrol(client, token)
+    confirm_agent(new.uuid, actor=ines, words=new.words)
+    first, second = (new.opened(new.ask(client).json()["delivery"]).broker for _ in range(2))
+    assert first.startswith(f"rediss://agent-{new.uuid}:")
+    assert first.endswith("@broker.example:6380/0")
+    password = second.partition("@")[0].rpartition(":")[2]
+    assert first != second
+    assert Agent.objects.get().broker_password_sha256 == hashlib.sha256(password.encode()).hexdigest()
+    assert not any(password in json.dumps(event.record) for event in Event.objects.all())
