@@ -19,6 +19,7 @@ from agent_process import Broker, Process, until
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from apps.fleet import broker_users
+from apps.fleet.agents import revoke_agent
 from apps.fleet.broker_file import write_broker_users, write_site_users
 from apps.fleet.broker_users import (
     ACCESS,
@@ -32,7 +33,7 @@ from apps.fleet.broker_users import (
     user_name,
 )
 from apps.fleet.models import Agent
-from apps.fleet.services import revoke_agent, trust_agent
+from apps.fleet.services import trust_agent
 from kernelzone.envelope import raw_public_key
 from kernelzone.orders import Kind
 
