@@ -262,8 +262,8 @@ def _result(code: str, stdout: str | None = None, stderr: str | None = None, tex
 
 def _environments(host: Host, path: str, body: Any) -> Reply:
     found = host.boot_environment
-    running = {"name": found.name, "active": True, "activeOnBoot": True, "uuid": str(found.uuid)}
-    other = {"name": "solaris-old", "active": False, "activeOnBoot": False, "uuid": None}
+    running = {"name": found.name, "active": True, "uuid": str(found.uuid), "zpool": "rpool"}
+    other = {"name": "solaris-old", "active": False, "uuid": None, "zpool": "old"}
     return 200, [{"href": f"{path[1:]}/{one['name']}", "BootEnv": one} for one in (other, running)]
 
 
@@ -273,7 +273,11 @@ def _system_misc(host: Host, path: str, body: Any) -> Reply:
 
 
 def _property(host: Host, path: str, body: Any) -> Reply:
-    known = {"/Instance/system%2Fidentity,node/": ("config/nodename", host.hostname)}
+    known = {
+        "/Instance/system%2Fidentity,node/": ("config/nodename", host.hostname),
+        "/Service/system%2Fzones%2Fzone/": ("evacuation/target", "ssh://spare"),
+        "/Instance/system%2Fzones%2Fzone,kzone2/": ("evacuation/target", "ssh://global2"),
+    }
     for part, (name, value) in known.items():
         if part in path and body == {"prop_name": name}:
             return 200, {"name": name, "type": "ASTRING", "values": [value]}

@@ -39,7 +39,7 @@ def test_every_version_of_zonemgr_and_both_kinds_of_href_are_spoken(
     port = rad.port()
 
     assert [zone.name for zone in port.zones()] == ["kzone1", "kzone2"]
-    assert zonecfg.parse(port.export(ZONE2)).value("brand") == "solaris-kz"
+    assert zonecfg.parse(port.exports([ZONE2])[ZONE2]).value("brand") == "solaris-kz"
     assert rad.served.asked(f"zonemgr/1.{max(minors)}/Zone/kzone2/_rad_method/exportConfig") == 1
 
 
@@ -75,8 +75,10 @@ def test_other_brands_and_states_that_nobody_knows(rad: RadLab) -> None:
 
 
 def test_the_export_is_the_one_of_zonecfg_key_and_all(rad: RadLab, fleet: Fleet) -> None:
-    assert rad.port().export(ZONE2) == fleet.global1.export("kzone2")
-    assert zonecfg.key_source(zonecfg.parse(rad.port().export(ZONE2))) is not None
+    exports = rad.port().exports([ZONE1, ZoneName("kz9"), ZONE2])
+
+    assert exports == {zone: fleet.global1.export(zone) for zone in ("kzone1", "kzone2")}
+    assert zonecfg.key_source(zonecfg.parse(exports[ZONE2])) is not None
 
 
 def test_the_facts_of_the_host(rad: RadLab, fleet: Fleet) -> None:
@@ -90,6 +92,17 @@ def test_the_facts_of_the_host(rad: RadLab, fleet: Fleet) -> None:
     fleet.global1.crash()
     fleet.global1.come_back()
     assert rad.port().facts().boot_id != before
+
+
+def test_the_root_pool_and_where_zones_are_evacuated_to(rad: RadLab) -> None:
+    port = rad.port()
+
+    assert port.root_pool() == "rpool"
+    assert port.evacuation_targets([ZONE1, ZONE2]) == {"kzone1": "ssh://spare", "kzone2": "ssh://global2"}
+
+    rad.served.manners = dataclasses.replace(rad.manners, without=frozenset({"bemgr", "smf"}))
+    assert port.root_pool() is None
+    assert port.evacuation_targets([ZONE1, ZONE2]) == {}
 
 
 @pytest.mark.parametrize("module", ["bemgr", "kstat", "smf"])
@@ -162,9 +175,6 @@ def test_a_zone_that_is_not_configured_is_said_to_be_so_also_when_it_went_meanwh
     for zone in (ZoneName("kz9"), ZONE1):
         finished = port.run(zone, ["boot"], PATIENCE_S)
         assert zoneadm.classify(finished.output, finished.exit_code).kind is OutcomeKind.NOT_CONFIGURED
-    with pytest.raises(DriverError) as refused:
-        port.export(ZoneName("kz9"))
-    assert refused.value.code == "NOT_CONFIGURED"
 
 
 def test_a_method_that_the_host_has_not_is_not_taken_for_a_missing_zone(rad: RadLab) -> None:
@@ -188,9 +198,8 @@ def test_a_command_file_is_taken_over_or_refused_as_a_whole(rad: RadLab, fleet: 
 def test_what_rad_has_no_word_for(rad: RadLab) -> None:
     port = rad.port()
 
-    assert port.attach_log(ZONE1) is None
-    assert port.device_ids("dev:dsk/c0t600144F0d0") == ()
-    assert port.evacuation_target(ZONE1) is None
+    assert port.attach_logs([ZONE1]) == {}
+    assert port.device_ids(["dev:dsk/c0t600144F0d0"]) == {"dev:dsk/c0t600144F0d0": ()}
     with pytest.raises(DriverError) as refused:
         port.is_at_work(ZONE1)
     assert refused.value.code == "NO_COMMAND"

@@ -1,7 +1,8 @@
 """What RAD's other modules say of a host. A module that is missing or answers otherwise makes the fact unknown.
 
-Source: bemgr-1(3RAD) (name, uuid, active), kstat-2(3RAD) (`getMap` of kstat:/misc/unix/system_misc), smf(3RAD)
-(`readProperty`). Their answers as JSON are published nowhere: the forms read here are an assumption (docs/solaris.md).
+Source: bemgr-1(3RAD) (name, uuid, active, zpool), kstat-2(3RAD) (`getMap` of kstat:/misc/unix/system_misc),
+smf(3RAD) (`readProperty`). Their answers as JSON are published nowhere: the forms read here are an assumption
+(docs/solaris.md).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ NO_UUID: Final = UUID(int=0)
 
 _BOOT_ENVIRONMENTS: Final = "/api/com.oracle.solaris.rad.bemgr/1.0/BootEnv/?_rad_detail"
 _SYSTEM_MISC: Final = "/api/com.oracle.solaris.rad.kstat/2.0/Kstat/kstat%3A%2Fmisc%2Funix%2Fsystem_misc"
-_INSTANCE: Final = "/api/com.oracle.solaris.rad.smf/1.0/Instance"
+_SMF: Final = "/api/com.oracle.solaris.rad.smf/1.0"
+_ZONES: Final = "system/zones/zone"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,254}\Z")
 
 
@@ -32,7 +34,7 @@ def host_facts(client: RadClient, owner_hostid: HostId, hostname: str) -> HostFa
     environment = _active_environment(_read(lambda: client.get(_BOOT_ENVIRONMENTS).payload))
     return HostFacts(
         owner_hostid=owner_hostid,
-        hostname=_property(client, "system/identity", "node", "config/nodename") or hostname,
+        hostname=_property(client, _instance("system/identity", "node"), "config/nodename") or hostname,
         boot_environment=environment[0],
         boot_environment_uuid=environment[1],
         release=UNKNOWN,
@@ -41,20 +43,30 @@ def host_facts(client: RadClient, owner_hostid: HostId, hostname: str) -> HostFa
     )
 
 
-def evacuation_target(client: RadClient, zone: ZoneName) -> str | None:
-    """Return the zone's own evacuation target, else the one for all zones, None when neither can be read."""
-    name = "evacuation/target"
-    own = _property(client, "system/zones/zone", zone, name)
-    return own or _property(client, "system/zones", "default", name)
+def root_pool(client: RadClient) -> str | None:
+    """Return the pool of the boot environment that runs, None when it is not known. Raises: DriverError."""
+    return _word(_active(_read(lambda: client.get(_BOOT_ENVIRONMENTS).payload)).get("zpool"))
+
+
+def evacuation_target(client: RadClient, zone: ZoneName | None = None) -> str | None:
+    """Return the zone's own evacuation target, without `zone` the one for all; None when there is none to read."""
+    service = f"Service/{quote(_ZONES, safe='')}" if zone is None else _instance(_ZONES, zone)
+    return _property(client, service, "evacuation/target")
 
 
 def _active_environment(payload: Any) -> tuple[str, UUID]:
     """Return (name, uuid) of the boot environment that runs."""
+    found = _active(payload)
+    return _word(found.get("name")) or UNKNOWN, _uuid(found.get("uuid"))
+
+
+def _active(payload: Any) -> dict[str, Any]:
+    """Return the boot environment that runs, an empty one when none is said to."""
     for item in payload if isinstance(payload, list) else []:
         found = item.get("BootEnv") if isinstance(item, dict) else None
         if isinstance(found, dict) and found.get("active") is True:
-            return _word(found.get("name")) or UNKNOWN, _uuid(found.get("uuid"))
-    return UNKNOWN, NO_UUID
+            return found
+    return {}
 
 
 def _boot_id(payload: Any) -> str:
@@ -65,9 +77,13 @@ def _boot_id(payload: Any) -> str:
     return f"boot-{numbers[0]}" if len(numbers) == 1 else UNKNOWN
 
 
-def _property(client: RadClient, service: str, instance: str, name: str) -> str | None:
+def _instance(service: str, instance: str) -> str:
+    return f"Instance/{quote(service, safe='')},{quote(instance, safe='')}"
+
+
+def _property(client: RadClient, entity: str, name: str) -> str | None:
     """Return the one value of an SMF property, None when there is none or it cannot be read."""
-    path = f"{_INSTANCE}/{quote(service, safe='')},{quote(instance, safe='')}/_rad_method/readProperty"
+    path = f"{_SMF}/{entity}/_rad_method/readProperty"
     payload = _read(lambda: client.put(path, {"prop_name": name}).payload)
     values = payload.get("values") if isinstance(payload, dict) else None
     return _word(values[0]) if isinstance(values, list) and len(values) == 1 else None

@@ -10,8 +10,10 @@ Source: zonemgr(3RAD); the address and arguments of each method as in oracle/ora
 
 from __future__ import annotations
 
+import http.client
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from kernelzone import zoneadm
@@ -28,7 +30,8 @@ MINORS: Final = (8, 7, 6, 5, 4, 3, 2, 1, 0)
 
 _REIMPORT_SINCE: Final = 6
 """The first minor version whose exportConfig takes `reimport`, as 1.7 does; 1.0 takes two other arguments."""
-_NOT_FOUND: Final = 404
+AT_ONCE: Final = 4
+"""Requests to one host at the same time; each has a connection and a thread of its own."""
 
 
 class RadPort:
@@ -62,28 +65,26 @@ class RadPort:
             self._paths = {entry.placement.name: entry.path for entry in entries}
         return sorted(entry.placement for entry in entries)
 
-    def export(self, zone: ZoneName) -> str:
-        """Return the command file, `create -b` at its head as `zonecfg export` prints it. Raises: DriverError."""
-        path = self._path(zone)
-        if path is None:
-            raise DriverError("NOT_CONFIGURED", f"{zone} is not configured on the host")
-        if (self._minor or 0) >= _REIMPORT_SINCE:
-            arguments = {"reimport": True}
-        else:
-            arguments = {"includeEdits": False, "liveMode": False}
-        exported = answers.text(_payload(self._client.put(_method(path, "exportConfig"), arguments)))
-        return exported.replace("create -Fb\n", "create -b\n", 1)
+    def exports(self, zones: Sequence[ZoneName]) -> dict[ZoneName, str]:
+        """Return the command file by zone, `create -b` at its head as `zonecfg export` prints it."""
+        return self._of_each(zones, self._export)
 
-    def evacuation_target(self, zone: ZoneName) -> str | None:
-        """Return the evacuation target, None also when RAD has no module to read it with. Raises: DriverError."""
-        return host_facts.evacuation_target(self._client, zone)
+    def evacuation_targets(self, zones: Sequence[ZoneName]) -> dict[ZoneName, str]:
+        """Return the evacuation target by zone; all are left out when RAD has no module to read them with."""
+        everyone = host_facts.evacuation_target(self._client)
+        return self._of_each(zones, lambda zone: host_facts.evacuation_target(self._client, zone) or everyone)
 
-    def attach_log(self, zone: ZoneName) -> AttachLog | None:
-        """Return None: RAD reads no files."""
+    def attach_logs(self, zones: Sequence[ZoneName]) -> dict[ZoneName, AttachLog]:
+        """Return none: RAD reads no files."""
+        return {}
 
-    def device_ids(self, uri: str) -> tuple[str, ...]:
-        """Return nothing: RAD has no `suriadm`."""
-        return ()
+    def device_ids(self, uris: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Return no ids: RAD has no `suriadm`."""
+        return dict.fromkeys(uris, ())
+
+    def root_pool(self) -> str | None:
+        """Return the pool of the boot environment that runs, None when RAD has no module that says so."""
+        return host_facts.root_pool(self._client)
 
     def run(self, zone: ZoneName, words: Sequence[str], patience_s: float) -> Finished:
         """Return how the verb ended, its end not seen when no whole answer came. Raises: DriverError if not sent."""
@@ -109,11 +110,30 @@ class RadPort:
         """Return how the method ended, None when RAD has no such object or method. Raises: DriverError if not sent."""
         try:
             answer = self._client.put(path, arguments, timeout_s)
-            return None if answer.status == _NOT_FOUND else answers.finished(answer.payload)
+            return None if answer.status == http.client.NOT_FOUND else answers.finished(answer.payload)
         except DriverError as error:
             if isinstance(error, Cut) or error.code == "UNPARSED":
                 return Finished(None, "", f"kzagent: {error.message}; what the host did is not known\n")
             raise
+
+    def _of_each(self, zones: Sequence[ZoneName], ask: Callable[[ZoneName], str | None]) -> dict[ZoneName, str]:
+        """Return what `ask` says of each zone, a few asked at once; a zone of which it says nothing is left out."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            said = zip(zones, pool.map(ask, zones), strict=True)
+            return {zone: text for zone, text in said if text}
+
+    def _export(self, zone: ZoneName) -> str | None:
+        path = self._path(zone)
+        if path is None:
+            return None
+        if (self._minor or 0) >= _REIMPORT_SINCE:
+            arguments = {"reimport": True}
+        else:
+            arguments = {"includeEdits": False, "liveMode": False}
+        answer = self._client.put(_method(path, "exportConfig"), arguments)
+        if answer.status != http.client.OK:
+            return None
+        return answers.text(answer.payload).replace("create -Fb\n", "create -b\n", 1)
 
     def _not_found(self, zone: ZoneName, method: str) -> Finished:
         """Return that the zone is no more. Raises: DriverError NO_COMMAND when it is: then it is the method."""
@@ -130,7 +150,7 @@ class RadPort:
     def _get(self, what: str) -> Any:
         """Return the payload of a read in zonemgr, in the newest version that the host knows."""
         answer = self._client.get(f"{self._base()}/{what}")
-        if answer.status == _NOT_FOUND:  # the host may have been given another release since
+        if answer.status == http.client.NOT_FOUND:  # the host may have been given another release since
             self._minor = None
             answer = self._client.get(f"{self._base()}/{what}")
         return _payload(answer)
@@ -142,7 +162,7 @@ class RadPort:
 
     def _newest_minor(self) -> int:
         for minor in MINORS:
-            if self._client.get(f"{ZONEMGR}/1.{minor}/ZoneInfo/?_rad_detail").status != _NOT_FOUND:
+            if self._client.get(f"{ZONEMGR}/1.{minor}/ZoneInfo/?_rad_detail").status != http.client.NOT_FOUND:
                 return minor
         raise DriverError("NO_COMMAND", "RAD of this host has no zonemgr in version 1.0 to 1.8")
 
@@ -153,8 +173,8 @@ def _method(path: str, name: str) -> str:
 
 def _payload(answer: Answer) -> Any:
     """Return what a read brought. Raises: DriverError UNPARSED; a 503 says that the host could not do it."""
-    if answer.status == _NOT_FOUND:
+    if answer.status == http.client.NOT_FOUND:
         raise answers.unparsed("RAD knows the object no more")
-    if answer.status == 503:
+    if answer.status == http.client.SERVICE_UNAVAILABLE:
         raise DriverError("UNPARSED", "RAD could not read what it was asked for")
     return answer.payload
