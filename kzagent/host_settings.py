@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Final
 
 from kernelzone.words import HostId
+from kzagent.drivers.solaris.rad.settings import RadSettings, check_rad_settings
 from kzagent.errors import SetupError
 
 DEFAULT_SESSIONS: Final = 8
 
 
 class Way(StrEnum):
-    """How the commands of a Solaris host are reached."""
+    """How a Solaris host is reached: its commands, or its Remote Administration Daemon."""
 
     LOCAL = "local"
     SSH = "ssh"
+    RAD = "rad"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class SshSettings:
 class SolarisSettings:
     """One Solaris host. `owner_hostid`: what it must say it is; the agent names it so while it is out of reach.
 
-    `commands`: the one directory that all its commands are in, "" for Solaris' own places. `logs`: of its zones.
+    `commands`: the one directory that all its commands are in, "" for Solaris' own places. `logs`: of its zones. RAD,
+    which cannot tell the hostid nor read files, takes `owner_hostid` as it is and uses neither of the two.
     """
 
     owner_hostid: HostId
@@ -48,6 +51,7 @@ class SolarisSettings:
     commands: str
     logs: str
     ssh: SshSettings | None
+    rad: RadSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +84,13 @@ def check_hosts(hosts: tuple[HostSettings, ...]) -> None:
 
 def _check_solaris(solaris: SolarisSettings) -> None:
     _demand((solaris.way is Way.SSH) == (solaris.ssh is not None), "'ssh' has settings of its own")
+    _demand((solaris.way is Way.RAD) == (solaris.rad is not None), "'rad' has settings of its own")
     for path in filter(None, (solaris.commands, solaris.logs)):
         _demand(path.startswith("/"), "commands and logs are absolute paths")
     if solaris.ssh is not None:
         _check_ssh(solaris.ssh)
+    if solaris.rad is not None:
+        check_rad_settings(solaris.rad)
 
 
 def _check_ssh(ssh: SshSettings) -> None:

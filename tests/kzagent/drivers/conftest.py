@@ -12,16 +12,19 @@ from rad_lab import RadLab, rad_lab
 from ways import WAYS, local_settings
 
 from kzagent.drivers import ZoneDriver
+from kzagent.drivers.solaris.opening import open_solaris
 
 
-@pytest.fixture(params=sorted(WAYS))
+@pytest.fixture(params=[*sorted(WAYS), "rad"])
 def way(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def driver(way: str, fleet: Fleet, tmp_path: Path) -> ZoneDriver:
+def driver(way: str, fleet: Fleet, tmp_path: Path, request: pytest.FixtureRequest) -> ZoneDriver:
     """global1: it has kzone2, and a configuration of kzone1."""
+    if way == "rad":
+        return open_solaris(request.getfixturevalue("rad").solaris_settings(), tmp_path / "agent")
     return WAYS[way](fleet.global1, tmp_path / "agent")
 
 

@@ -15,6 +15,7 @@ from kernelzone.words import HostId
 from kzagent.drivers.solaris.rad.client import RadClient
 from kzagent.drivers.solaris.rad.port import RadPort
 from kzagent.drivers.solaris.rad.settings import RadSettings, check_rad_settings
+from kzagent.host_settings import SolarisSettings, Way
 
 LOOPBACK = "127.0.0.1"
 
@@ -41,7 +42,7 @@ class RadLab:
             "ca_file": str(self.authority.ca_file),
             "username": USER,
             "password_file": str(password_file),
-            "timeout_s": 5.0,
+            "timeout_s": 5,
             **changes,
         }
         return RadSettings(**wanted)
@@ -49,6 +50,10 @@ class RadLab:
     def by_certificate(self, authority: Authority | None = None) -> RadSettings:
         certificate, key = (authority or self.authority).issue("agent")
         return self.settings(username="", password_file="", certificate_file=str(certificate), key_file=str(key))
+
+    def solaris_settings(self) -> SolarisSettings:
+        """Return the settings of the host as an agent has them."""
+        return SolarisSettings(HostId(self.served.host.owner_hostid), Way.RAD, "", "", None, self.settings())
 
     def port(self, settings: RadSettings | None = None) -> RadPort:
         wanted = settings or self.settings()

@@ -12,11 +12,12 @@ from agent_lab import GLOBAL1, GLOBAL2, Fleet
 from rad_lab import RadLab
 from rad_server import PASSWORD
 
-from kernelzone import zoneadm, zonecfg
+from kernelzone import strict, zoneadm, zonecfg
 from kernelzone.portable import guests
 from kernelzone.words import ZoneName
 from kernelzone.zoneadm import OutcomeKind
-from kzagent.errors import DriverError
+from kzagent.errors import DriverError, SetupError
+from kzagent.host_settings import HostSettings, check_hosts
 
 ZONE1, ZONE2 = ZoneName("kzone1"), ZoneName("kzone2")
 PATIENCE_S = 20.0
@@ -216,3 +217,12 @@ def test_the_password_goes_nowhere_but_into_the_login(rad: RadLab) -> None:
     assert PASSWORD in Path(rad.settings().password_file).read_text()
     assert PASSWORD not in json.dumps(rad.served.requests, ensure_ascii=False)
     assert PASSWORD not in repr(vars(port)) + repr(vars(port._client)) + repr(rad.settings())
+
+
+def test_the_way_is_kept_in_the_settings_of_an_agent(rad: RadLab) -> None:
+    settings = HostSettings("solaris", "", rad.solaris_settings())
+
+    assert strict.read(HostSettings, json.loads(strict.canonical(strict.write(settings)))) == settings
+    check_hosts((settings,))
+    with pytest.raises(SetupError, match="settings of its own"):
+        check_hosts((dataclasses.replace(settings, solaris=dataclasses.replace(settings.solaris, rad=None)),))

@@ -33,14 +33,14 @@ class RadSettings:
     key_file: str = ""
     username: str = ""
     password_file: str = ""
-    timeout_s: float = 30.0
+    timeout_s: int = 30
 
 
 def check_rad_settings(settings: RadSettings) -> None:
     """Refuse settings that reach no RAD server, or not a verified one. Raises: SetupError."""
     _demand(bool(_HOST.match(settings.host)), "a RAD server is named by its hostname or address alone")
     _demand(0 < settings.port < 65536, "the port of RAD is 1 to 65535")
-    _demand(settings.timeout_s > 0, "the time allowed for one answer of RAD is more than 0 s")
+    _demand(settings.timeout_s > 0, "the time allowed for one answer of RAD is at least 1 s")
     _demand(bool(settings.ca_file), "RAD is reached with a CA file: its certificate is always verified")
     by_certificate = bool(settings.certificate_file and settings.key_file)
     by_password = bool(settings.username and settings.password_file)
