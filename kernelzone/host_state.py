@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Final
 
 from kernelzone import strict
 from kernelzone.orders import InspectResult
 from kernelzone.words import Digest
 
 # differ at every look, and say nothing about the host
-_OF_THE_LOOK = frozenset({"at", "nonce"})
+OF_THE_LOOK: Final = frozenset({"at", "nonce"})
 
 
 def state_digest(result: InspectResult) -> Digest:
@@ -24,9 +24,9 @@ def state_digest(result: InspectResult) -> Digest:
 def state_digest_of_json(result: dict[str, Any]) -> Digest:
     """Return `state_digest` of an InspectResult in its JSON form, which stays as it is."""
     state = {
-        "host": _without(result["host"], _OF_THE_LOOK),
+        "host": _without(result["host"], OF_THE_LOOK),
         "placements": result["placements"],
-        "readings": [_without(reading, _OF_THE_LOOK) for reading in result["readings"]],
+        "readings": [_without(reading, OF_THE_LOOK) for reading in result["readings"]],
         "configurations": [_without(one, frozenset({"text"})) for one in result["configurations"]],
         "held_back": result["held_back"],
     }

@@ -35,6 +35,8 @@ MAX_BEACON_BYTES: Final = 64 * 1024
 MAX_WARRANT_VALIDITY_S: Final = 600
 MAX_ORDER_VALIDITY_S: Final = 24 * 3600
 MAX_ATTEMPT: Final = 2
+# the code of an inspection without result: the host is as the digest in the order's args says
+UNCHANGED: Final = "UNCHANGED"
 
 T = TypeVar("T")
 
@@ -96,6 +98,13 @@ FINAL_REPORT_STATES: Final = frozenset(ReportState) - {ReportState.RUNNING}
 @dataclass(frozen=True, slots=True)
 class NoArgs:
     """Nothing beside the zone named in the order."""
+
+
+@dataclass(frozen=True, slots=True)
+class InspectArgs:
+    """The digest of the host's state that the site has: while it is so, the answer is UNCHANGED. None: wanted whole."""
+
+    known_state: Digest | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +202,7 @@ _VERB: Final = KindRules(Effect.SAFE, True, NoArgs, VerbResult)
 _FORCED: Final = KindRules(Effect.FORCED, True, ForcedArgs, VerbResult)
 
 KINDS: Final[dict[Kind, KindRules]] = {
-    Kind.INSPECT: KindRules(Effect.READ_ONLY, False, NoArgs, InspectResult),
+    Kind.INSPECT: KindRules(Effect.READ_ONLY, False, InspectArgs, InspectResult),
     Kind.PROBE: KindRules(Effect.READ_ONLY, True, ProbeArgs, ProbeResult),
     Kind.EXPORT: KindRules(Effect.READ_ONLY, True, NoArgs, ExportResult),
     Kind.CONFIGURE: KindRules(Effect.SAFE, True, ConfigureArgs, VerbResult),

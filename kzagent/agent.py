@@ -16,6 +16,7 @@ from kzagent.authority import Authority
 from kzagent.clock import Clock
 from kzagent.drivers import ZoneDriver
 from kzagent.guard import Guard
+from kzagent.host_states import HostStates
 from kzagent.identity import Settings
 from kzagent.journal import Journal
 from kzagent.link import Link
@@ -45,6 +46,7 @@ class Agent:
     obligations: KeptObligations
     at_work: ZonesAtWork = field(default_factory=ZonesAtWork)
     unsettled: set[UUID] = field(default_factory=set)
+    states: HostStates = field(default_factory=HostStates)
     stopping: threading.Event = field(default_factory=threading.Event)
     dropped: Counter[str] = field(default_factory=Counter)
 

@@ -12,7 +12,7 @@ from kernelzone.words import ZoneName
 from kzagent.agent import Agent, placement_of
 from kzagent.drivers import ZoneDriver
 from kzagent.errors import DriverError
-from kzagent.remembered import OwnReading, high_water, high_waters, keep_readings, raise_high_water
+from kzagent.remembered import OwnReading, SeenGeneration, high_water, high_waters, keep_readings, raise_high_water
 
 logger = logging.getLogger(__name__)
 
@@ -97,15 +97,25 @@ def keep(agent: Agent, driver: ZoneDriver, readings: Sequence[ReadingFacts], beg
         )
         for reading in readings
     ]
-    seen = [
-        (reading.zone_uuid, reading.generation, reading.record_sha256)
-        for reading in readings
-        if reading.status is RegionStatus.CLEAN and reading.zone_uuid is not None
-    ]
     # one transaction: each has its price, and whoever waits for the journal waits for all of them
     with agent.journal.database.writing(durable=False):
         keep_readings(agent.journal, mine)
-        raise_high_water(agent.journal, seen)
+        raise_high_water(agent.journal, _generations(readings))
+
+
+def note_high_water(agent: Agent, readings: Sequence[ReadingFacts]) -> None:
+    """Remember the generations of readings that are not reported, where they are the highest. Raises: JournalError."""
+    marks = high_waters(agent.journal, (reading.zone_uuid for reading in readings))
+    if any(marks[seen.zone_uuid] < seen.generation for seen in _generations(readings)):
+        raise_high_water(agent.journal, _generations(readings))
+
+
+def _generations(readings: Sequence[ReadingFacts]) -> list[SeenGeneration]:
+    return [
+        SeenGeneration(reading.zone_uuid, reading.generation, reading.record_sha256)
+        for reading in readings
+        if reading.status is RegionStatus.CLEAN and reading.zone_uuid is not None
+    ]
 
 
 def high_water_of(agent: Agent, readings: Iterable[ReadingFacts]) -> dict[str, int]:

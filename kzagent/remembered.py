@@ -34,6 +34,14 @@ class OwnReading(NamedTuple):
     is_open: bool
 
 
+class SeenGeneration(NamedTuple):
+    """The generation of one verified reading, and the digest of its record."""
+
+    zone_uuid: UUID
+    generation: int
+    record_sha256: Digest | None
+
+
 def keep_readings(journal: Journal, readings: Iterable[OwnReading]) -> None:
     """Keep readings as mine and open. A power loss may take them: it closes them anyway. Raises: JournalError."""
     with journal.database.writing(durable=False) as rows:
@@ -64,8 +72,8 @@ def high_waters(journal: Journal, zone_uuids: Iterable[UUID | None]) -> dict[UUI
     return marks
 
 
-def raise_high_water(journal: Journal, seen: Iterable[tuple[UUID, int, Digest | None]]) -> None:
-    """Keep the highest generation of each zone: (zone uuid, generation, record digest). Raises: JournalError."""
+def raise_high_water(journal: Journal, seen: Iterable[SeenGeneration]) -> None:
+    """Keep the highest generation of each zone. Raises: JournalError."""
     with journal.database.writing(durable=False) as rows:
         rows.executemany(
             "INSERT INTO high_water VALUES (?, ?, ?) ON CONFLICT (zone_uuid) DO UPDATE SET"

@@ -10,7 +10,6 @@ from typing import Final
 
 from kernelzone import strict
 from kernelzone.facts import PlacementFacts
-from kernelzone.host_state import state_digest
 from kernelzone.orders import Heartbeat, ReportState
 from kernelzone.words import Digest, HostId
 from kzagent.agent import Agent
@@ -97,7 +96,7 @@ class Watch:
         except DriverError as error:
             logger.warning("host %s could not be inspected: %s", owner_hostid, error)
             return None
-        digest = state_digest(result)
+        digest = agent.states.digest(result)
         if is_wanted or self._reported.get(owner_hostid) != digest:
             with agent.journal.database.writing(durable=False):
                 keep(agent, driver, result.readings, began_ms)

@@ -19,6 +19,8 @@ from apps.fleet.models import Agent, AuthorityKey, Deployment, Host, JoinToken
 
 MAX_AUTHORITY_KEYS: Final = 2
 
+TAKE_ANYWAY: Final = timedelta(minutes=5)
+
 
 def deployment_uuid() -> UUID:
     """Return the uuid that every order and report of this installation carries; made when first asked for."""
@@ -55,6 +57,15 @@ def hosts_with_silence(user: User | AnonymousUser, now: datetime | None = None) 
 def is_silent(host: Host, now: datetime | None = None) -> bool:
     """Return whether nobody has spoken for `host` of late."""
     return host.last_heard_at is None or host.last_heard_at < heard_since(now)
+
+
+def known_state(host: Host, now: datetime) -> str | None:
+    """Return the digest of the state of `host` that was taken in of late, None when it is wanted whole again.
+
+    What was known may mean something else since another host spoke; so no state is skipped for longer.
+    """
+    is_young = host.state_taken_at is not None and host.state_taken_at > now - TAKE_ANYWAY
+    return host.state_sha256 if is_young and host.state_sha256 else None
 
 
 def host_by_owner_hostid(owner_hostid: str) -> Host | None:

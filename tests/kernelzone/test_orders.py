@@ -37,6 +37,7 @@ NOW = int(time.time())
 DIGEST = Digest("a" * 64)
 ARGS: dict[type, dict[str, Any]] = {
     orders.NoArgs: {},
+    orders.InspectArgs: {"known_state": None},
     orders.ProbeArgs: {"window_s": 60},
     orders.ConfigureArgs: {"text": "create -b"},
     orders.WithdrawArgs: {"order": str(uuid4())},

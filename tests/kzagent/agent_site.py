@@ -71,7 +71,7 @@ class Authority:
             zone=ZoneRef(ZoneName(zone), None) if zone else None,
             not_before=now,
             not_after=now + 300,
-            args=write(NoArgs()),
+            args={"known_state": None} if kind is Kind.INSPECT else write(NoArgs()),
             warrant=None,
         )
         return replace(order, **changes)  # type: ignore[arg-type]

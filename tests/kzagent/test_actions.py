@@ -10,6 +10,7 @@ import pytest
 from agent_lab import GLOBAL1, GLOBAL2, Deployment, done
 
 from kernelzone import orders, zonecfg
+from kernelzone.host_state import state_digest
 from kernelzone.hostdata import REGION_BYTES
 from kernelzone.orders import Kind, ReportState
 from kernelzone.portable import configuring, verbs
@@ -68,6 +69,66 @@ def test_storage_that_was_rolled_back_is_told_by_the_agents_own_memory(deploymen
 
     warnings = {reading.zone: reading.warning for reading in result.readings}
     assert warnings == {"kzone1": None, ZONE: "ROLLBACK"}
+
+
+def named(deployment: Deployment, state: str) -> Any:
+    """Return the report about an inspection whose order names a state."""
+    order = deployment.order(Kind.INSPECT, args={"known_state": state})
+    deployment.run(order)
+    return deployment.site.final(order.order)
+
+
+def whole(deployment: Deployment) -> str:
+    """Return the digest of a host's state, told whole."""
+    return state_digest(orders.read_result(Kind.INSPECT, deployment.inspected().result))
+
+
+def kept_readings(deployment: Deployment) -> int:
+    return len(deployment.agent.journal.database.rows("SELECT nonce FROM readings"))
+
+
+def test_a_host_as_its_order_names_it_is_unchanged_and_its_readings_are_nobodys(deployment: Deployment) -> None:
+    known, kept = whole(deployment), kept_readings(deployment)
+
+    report = named(deployment, known)
+
+    assert (report.state, report.code, report.result) == (ReportState.DONE, "UNCHANGED", None)
+    assert kept_readings(deployment) == kept
+
+
+def test_a_host_that_is_not_as_its_order_names_it_is_told_whole(deployment: Deployment) -> None:
+    known = whole(deployment)
+    done(verbs.ready(deployment.fleet.global1, ZONE))
+
+    changed = named(deployment, known)
+    never = named(deployment, "f" * 64)
+
+    assert orders.read_result(Kind.INSPECT, changed.result).placements[1].state == "ready"
+    assert (changed.code, never.code) == ("DONE", "DONE")
+    done(verbs.halt(deployment.fleet.global1, ZONE))
+
+
+def test_one_changed_bit_of_host_data_is_no_unchanged_host(deployment: Deployment) -> None:
+    known = whole(deployment)
+    with deployment.fleet.image(ZONE).open("r+b") as image:
+        image.seek(3000)  # in the padding, which no record needs
+        image.write(b"\x01")
+
+    result = orders.read_result(Kind.INSPECT, named(deployment, known).result)
+
+    assert result.readings[1].slot_errors == {"A": "HD_CHECKSUM"}
+
+
+def test_an_agent_that_lost_its_memory_learns_the_generations_of_an_unchanged_host(deployment: Deployment) -> None:
+    known = whole(deployment)
+    database = deployment.agent.journal.database
+    before = database.rows("SELECT zone_uuid, generation, record_sha256 FROM high_water ORDER BY zone_uuid")
+    with database.writing() as rows:
+        rows.execute("DELETE FROM high_water")
+
+    assert named(deployment, known).code == "UNCHANGED"
+
+    assert database.rows("SELECT zone_uuid, generation, record_sha256 FROM high_water ORDER BY zone_uuid") == before
 
 
 def test_a_probe_sees_a_write_and_only_a_write(deployment: Deployment) -> None:

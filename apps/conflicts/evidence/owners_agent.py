@@ -17,7 +17,7 @@ from apps.conflicts.wording import named, silence
 from apps.fleet.models import Agent, Host
 from apps.fleet.selectors import is_silent
 from apps.jobs.models import Job
-from apps.jobs.services import insert_job
+from apps.jobs.services import WHOLE, insert_job
 from apps.jobs.workflow import State
 from apps.zones.models import Placement
 from kernelzone.orders import Kind
@@ -64,6 +64,7 @@ def _job(asking: Asking, host: Host | None) -> Job | None:
         key=f"sheet:{asking.sheet.pk}:inspect:{host.owner_hostid}",
         kind=Kind.INSPECT,
         host=host,
+        args=WHOLE,
         subject_kind=SUBJECT,
         subject_id=str(asking.sheet.pk),
         requested_by=asking.sheet.requested_by,

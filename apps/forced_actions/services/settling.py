@@ -18,7 +18,7 @@ from apps.forced_actions.workflow import State as ActionState
 from apps.history.actors import Actor, part
 from apps.history.services import append, events_last
 from apps.jobs.models import Job
-from apps.jobs.services import insert_job
+from apps.jobs.services import WHOLE, insert_job
 from apps.jobs.workflow import ACTIVE, State
 from apps.zones.models import Sighting
 from kernelzone.facts import RegionStatus
@@ -247,6 +247,7 @@ def _ask_for_reading(action: ForcedAction, job: Job) -> None:
         key=_settle_key(job),
         kind=Kind.INSPECT,
         host=action.target,
+        args=WHOLE,
         subject_kind=SUBJECT,
         subject_id=str(action.pk),
         validity=timedelta(minutes=2),

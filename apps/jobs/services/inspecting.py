@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.base.ids import uuid7
 from apps.fleet.models import Agent, Host
-from apps.fleet.selectors import host_for_update, hosts_present
+from apps.fleet.selectors import host_for_update, hosts_present, known_state
 from apps.jobs.models import Job
 from apps.jobs.services.inserting import insert_job, wake_signer
 from apps.jobs.workflow import ACTIVE
@@ -23,6 +23,8 @@ from kernelzone.orders import Kind
 VALID_FOR_INTERVALS: Final = 2
 KEEP_ROUTINE_JOBS: Final = timedelta(hours=6)
 FORGET_AT_ONCE: Final = 1000
+# the args of an inspection whose result somebody waits for: the state of the host, whatever it is
+WHOLE: Final = {"known_state": None}
 
 
 @transaction.atomic(durable=True)
@@ -37,6 +39,7 @@ def inspect_now(owner_hostid: str, *, actor: User) -> Job:
         key=f"inspect:{owner_hostid}:{uuid7()}",
         kind=Kind.INSPECT,
         host=host,
+        args=WHOLE,
         subject_kind="host",
         subject_id=owner_hostid,
         requested_by=actor,
@@ -75,6 +78,7 @@ def _inspection(host: Host, slot: int, now: datetime) -> Job:
         kind=Kind.INSPECT.value,
         host=host,
         agent=host.agent,
+        args={"known_state": known_state(host, now)},
         not_before=now,
         not_after=now + timedelta(seconds=VALID_FOR_INTERVALS * settings.INSPECT_EVERY_S),
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.utils import timezone
 
 from apps.fleet.models import Agent, Host
-from apps.fleet.selectors import deployment_uuid, hosts_by_owner_hostid
+from apps.fleet.selectors import deployment_uuid, hosts_by_owner_hostid, known_state
 from apps.jobs.models import Job, ReportEnvelope
 from apps.jobs.services.moving import is_routine
 from apps.jobs.workflow import State
@@ -19,6 +19,7 @@ from kernelzone import strict
 from kernelzone.host_state import state_digest_of_json
 from kernelzone.orders import (
     FINAL_REPORT_STATES,
+    UNCHANGED,
     InspectResult,
     Kind,
     OrderError,
@@ -38,9 +39,6 @@ class ReportRefused(Exception):
         self.code = code
         self.message = message
 
-
-# what was known may mean something else since another host spoke; so a state is never skipped for longer
-TAKE_ANYWAY: Final = timedelta(minutes=5)
 
 REFUSALS: Final = {
     "RESULT_FIELD": "its fields are not those of a report, or its result not that of the order's kind",
@@ -162,11 +160,14 @@ def _place_answer(item: Item, job: Job | None, news: set[int]) -> None:
 
 def _read_result(item: Item, kind: Kind, news: set[int]) -> None:
     """Read the result, unless it is a state that is known: its digest is that of one that was read and taken in."""
-    if item.host is None or item.said.result is None:
+    if item.host is None:
+        return
+    if item.said.result is None:
+        _read_unchanged(item, kind, news)
         return
     if kind is Kind.INSPECT:
         item.state_sha256 = _digest(item.said.result)
-        item.is_known = item.is_routine and item.host.pk not in news and _was_taken(item.host, item.state_sha256)
+        item.is_known = _is_known(item, news, timezone.now())
     if not item.is_known:
         news.add(item.host.pk)
         item.result = _result(item, kind)
@@ -179,10 +180,22 @@ def _digest(result: dict[str, Any]) -> str:
         return ""  # not of the form: reading it strictly says where
 
 
-def _was_taken(host: Host, digest: str) -> bool:
-    """Return whether this very state was taken in not long ago; now and then each one is, whatever it says."""
-    taken_at = host.state_taken_at
-    return digest == host.state_sha256 != "" and taken_at is not None and taken_at > timezone.now() - TAKE_ANYWAY
+def _read_unchanged(item: Item, kind: Kind, news: set[int]) -> None:
+    """An inspection that found what its order named says no more; what became known meanwhile counts more than it."""
+    if kind is not Kind.INSPECT or item.job is None or item.said.code != UNCHANGED:
+        return
+    item.state_sha256 = item.job.args["known_state"] or ""
+    if not item.state_sha256:
+        raise ReportRefused("RESULT_FIELD", "a state that the order did not name is said to be unchanged")
+    item.is_known = _is_known(item, news, item.job.created_at)
+
+
+def _is_known(item: Item, news: set[int], at: datetime) -> bool:
+    """Return whether this very state had been taken in of late at that time, and nothing newer came before it."""
+    host = item.host
+    if host is None or not item.is_routine or host.pk in news:
+        return False
+    return item.state_sha256 == known_state(host, at)
 
 
 def _result(item: Item, kind: Kind) -> Any:

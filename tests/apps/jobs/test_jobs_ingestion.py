@@ -12,13 +12,13 @@ from signing_agent import SigningAgent, inspection, progress
 
 from apps.fleet.agents import revoke_agent
 from apps.fleet.models import Host
+from apps.fleet.selectors import TAKE_ANYWAY
 from apps.fleet.services import HostName, trust_agent
 from apps.history.models import Event, EventDocument
 from apps.jobs.models import Job, ReportEnvelope
-from apps.jobs.services import insert_job, taking
+from apps.jobs.services import WHOLE, insert_job, taking
 from apps.jobs.services.ingesting import ingest_reports
 from apps.jobs.services.inspecting import insert_inspections
-from apps.jobs.services.reading_reports import TAKE_ANYWAY
 from apps.jobs.workflow import FINISHED_BY_REPORT
 from kernelzone import strict
 from kernelzone.host_state import state_digest
@@ -326,7 +326,7 @@ def test_a_line_is_cut_and_cleaned(take_in, signing_agent, make_job):
 
 def test_a_final_report_of_an_asked_for_inspection_is_an_event(take_in, signing_agent, host, olga):
     with transaction.atomic():
-        job = insert_job(key="k", kind="inspect", host=host, subject_kind="host", requested_by=olga)
+        job = insert_job(key="k", kind="inspect", host=host, args=WHOLE, subject_kind="host", requested_by=olga)
     Job.objects.update(state="sent", envelope=b"{}")
     take_in(signing_agent.answer(job, "done", result=inspection()))
     event = Event.objects.latest("seq")
@@ -381,7 +381,7 @@ def test_a_known_state_is_taken_in_again_after_a_while(take_in, signing_agent, h
 def test_an_inspection_somebody_asked_for_is_always_taken_in(take_in, signing_agent, host, olga):
     take_in(_state(signing_agent))
     with transaction.atomic():
-        job = insert_job(key="k", kind="inspect", host=host, subject_kind="host", requested_by=olga)
+        job = insert_job(key="k", kind="inspect", host=host, args=WHOLE, subject_kind="host", requested_by=olga)
     Job.objects.update(state="sent", envelope=b"{}")
     take_in(signing_agent.answer(job, "done", result=inspection()))
     assert _names() == ["result", "result"]
