@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 import warnings
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, Final
 
 from celery import Celery
@@ -17,6 +18,7 @@ from celery.signals import setup_logging, worker_shutting_down
 from kombu.entity import Exchange, Queue
 from kombu.transport import TRANSPORT_ALIASES
 
+from kernelzone.orders import MOST_ORDERS_A_MESSAGE
 from kzagent import watching
 from kzagent.agent import Agent
 from kzagent.broker import TASK
@@ -83,11 +85,23 @@ def celery_app(agent: Agent) -> Celery:
     app = Celery("kzagent", set_as_current=False, fixups=set())
     app.config_from_object(celery_settings(agent.settings))
 
-    def run(envelope: str) -> None:
-        execute(agent, envelope)
+    orders = ThreadPoolExecutor(THREADS, thread_name_prefix="orders")
+
+    def run(envelopes: str) -> None:
+        execute_each(agent, orders, envelopes)
 
     app.task(name=TASK, ignore_result=True, acks_late=False)(run)
     return app
+
+
+def execute_each(agent: Agent, orders: Executor, text: str) -> None:
+    """Do what every order of a message says, one a line; return when all are done. The rest of the queue waits."""
+    envelopes = text.split("\n")
+    if len(envelopes) == 1 or len(envelopes) > MOST_ORDERS_A_MESSAGE:
+        execute(agent, text)  # which refuses what is no envelope
+        return
+    for done in [orders.submit(execute, agent, envelope) for envelope in envelopes]:
+        done.result()
 
 
 def serve(agent: Agent) -> int:

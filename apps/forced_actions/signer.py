@@ -56,7 +56,7 @@ logger = structlog.get_logger(__name__)
 
 SIGNER: Final[Actor] = part("signer")
 BEACON_EVERY: Final = timedelta(seconds=5)
-POLL_S: Final = 0.25
+POLL_S: Final = 0.05
 BATCH: Final = 500
 # a beacon names at most so many withdrawn orders: it is bounded, and they expire
 MOST_WITHDRAWN: Final = 1000

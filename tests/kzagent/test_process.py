@@ -8,13 +8,14 @@ import json
 import pickle
 import signal
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from agent_lab import Deployment
 from agent_process import Broker, Process
 from celery import Celery
 
-from kernelzone.orders import Kind, Order
+from kernelzone.orders import MOST_ORDERS_A_MESSAGE, Kind, Order
 from kzagent import __main__ as command
 from kzagent import broker as door
 from kzagent.worker import celery_app
@@ -51,6 +52,29 @@ def test_an_order_goes_through_the_broker_and_its_report_comes_back(
 
     assert process.stop() < 3
     assert process.process.returncode == 0
+
+
+def test_orders_that_come_together_are_done_each_by_itself(
+    deployment: Deployment, broker: Broker, process: Process
+) -> None:
+    first, second = deployment.order(Kind.INSPECT), deployment.order(Kind.INSPECT)
+    lines = [deployment.authority.sign(first), "{}", "", deployment.authority.sign(second)]
+
+    broker.send(process.queue, "\n".join(lines))
+
+    for order in (first, second):
+        assert deployment.site.wait_for(partial(deployment.site.final, order.order)).code == "DONE"
+    assert process.output.read_text().count("dropped a message") == 2
+
+
+def test_more_orders_than_may_come_together_are_none(deployment: Deployment, broker: Broker, process: Process) -> None:
+    envelopes = [deployment.authority.sign(deployment.order(Kind.INSPECT)) for _ in range(MOST_ORDERS_A_MESSAGE + 1)]
+    broker.send(process.queue, "\n".join(envelopes))
+
+    runs_an_order(deployment, broker, process)
+
+    assert process.output.read_text().count("dropped a message") == 1
+    assert len([report for report in deployment.site.reports.values() if report.order]) == 1
 
 
 def test_an_agent_does_not_load_django_whatever_its_environment_names(

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from celery import current_app
@@ -27,6 +28,7 @@ from apps.fleet.models import Agent
 from apps.jobs.models import Job
 from apps.jobs.services.moving import is_routine, move_job
 from apps.jobs.workflow import Move, State
+from kernelzone.orders import MOST_ORDERS_A_MESSAGE
 
 logger = structlog.get_logger(__name__)
 
@@ -40,7 +42,7 @@ ANSWER_ONLY_EXPIRES_S: Final = 60
 ASK_FOR: Final = timedelta(days=1)
 # a signer that runs has signed a new order by then; who waits for it looks so often
 SIGNED_WITHIN: Final = timedelta(seconds=3)
-LOOK_EVERY_S: Final = 0.1
+LOOK_EVERY_S: Final = 0.03
 _waiting: Final = threading.Lock()
 _UNANSWERED: Final = (State.SENT, State.RUNNING)
 
@@ -121,9 +123,9 @@ def _publish(jobs: list[Job]) -> list[Job]:
     sent: list[Job] = []
     try:
         with order_producer() as producer:
-            for job in jobs:
-                send_order(producer, job)
-                sent.append(job)
+            for some in _messages(jobs):
+                send_orders(producer, some)
+                sent += some
     except (OperationalError, OSError) as fault:
         logger.warning("the broker does not take orders", fault=type(fault).__name__, left=len(jobs) - len(sent))
     return sent
@@ -136,16 +138,31 @@ def order_producer() -> Iterator[Any]:
         yield producer
 
 
-def send_order(producer: Any, job: Job) -> None:
-    """Put the order into its agent's queue. Raises: OperationalError, OSError.
+def _messages(jobs: list[Job]) -> list[list[Job]]:
+    """Return what goes out together: a sweep's orders to one agent. What somebody waits for goes alone, and first."""
+    alone = [[job] for job in jobs if not is_routine(job)]
+    by_agent: dict[UUID, list[Job]] = {}
+    for job in jobs:
+        if is_routine(job):
+            by_agent.setdefault(job.agent_id, []).append(job)
+    together = [
+        some[start : start + MOST_ORDERS_A_MESSAGE]
+        for some in by_agent.values()
+        for start in range(0, len(some), MOST_ORDERS_A_MESSAGE)
+    ]
+    return alone + together
+
+
+def send_orders(producer: Any, jobs: Sequence[Job]) -> None:
+    """Put the orders into the queue of their one agent, as one message. Raises: OperationalError, OSError.
 
     The exchange is the broker's default one: with a named one a queue is lost when the broker forgets its binding.
     """
-    queue = f"agent.{job.agent_id}"
-    valid_s = (job.not_after - timezone.now()).total_seconds()
+    queue = f"agent.{jobs[0].agent_id}"
+    valid_s = (max(job.not_after for job in jobs) - timezone.now()).total_seconds()
     current_app.send_task(
         TASK,
-        args=[bytes(job.envelope or b"").decode()],
+        args=["\n".join(bytes(job.envelope or b"").decode() for job in jobs)],
         queue=Queue(queue, Exchange(""), routing_key=queue),  # type: ignore[no-untyped-call]
         expires=max(valid_s, ANSWER_ONLY_EXPIRES_S),
         producer=producer,

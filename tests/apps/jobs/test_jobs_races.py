@@ -112,7 +112,7 @@ def test_without_its_lock_ingestion_takes_reports_twice(agent, monkeypatch):
 
 def _published(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     published: list[Any] = []
-    monkeypatch.setattr(dispatching, "send_order", lambda _producer, job: published.append(job.pk))
+    monkeypatch.setattr(dispatching, "send_orders", lambda _producer, jobs: published.extend(job.pk for job in jobs))
     return published
 
 

@@ -9,10 +9,12 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
+from signing_agent import SigningAgent
 
 from apps.base.errors import InvalidInput, NotAllowed
 from apps.fleet.errors import AgentMissing
 from apps.fleet.models import Agent, Host
+from apps.fleet.services import HostName, trust_agent
 from apps.history.actors import SYSTEM
 from apps.history.models import Event
 from apps.jobs.errors import KeyTaken, OrderFinished
@@ -22,8 +24,10 @@ from apps.jobs.services import cancel_job, dispatching, insert_job, inspect_now,
 from apps.jobs.services.dispatching import PAUSES, dispatch_jobs, dispatch_while_signing
 from apps.jobs.services.expiring import LONG_SILENCE, REPORTS_ON_THE_WAY, expire_jobs
 from apps.jobs.services.inspecting import forget_routine_jobs, insert_inspections
+from kernelzone.orders import MOST_ORDERS_A_MESSAGE
 
 pytestmark = pytest.mark.django_db
+OF_A_SWEEP = {"kind": "inspect", "args": {"known_state": None}, "zone_name": "", "subject_kind": "", "subject_id": ""}
 
 
 class Broker:
@@ -31,19 +35,21 @@ class Broker:
 
     def __init__(self) -> None:
         self.orders: list = []
+        self.messages: list = []
         self.takes = 10_000
 
-    def send(self, _producer, job) -> None:
-        if len(self.orders) >= self.takes:
+    def send(self, _producer, jobs) -> None:
+        if len(self.orders) + len(jobs) > self.takes:
             raise OperationalError("connection refused")
-        self.orders.append(job.pk)
+        self.orders += [job.pk for job in jobs]
+        self.messages.append(jobs)
 
 
 @pytest.fixture(autouse=True)
 def broker(monkeypatch):
     """No broker is reached: orders are kept in a list."""
     found = Broker()
-    monkeypatch.setattr(dispatching, "send_order", found.send)
+    monkeypatch.setattr(dispatching, "send_orders", found.send)
     return found
 
 
@@ -58,6 +64,31 @@ def test_a_signed_order_is_published_once_and_is_then_sent(make_job, broker):
     job.refresh_from_db()
     assert (job.state, job.sent_count, broker.orders) == ("sent", 1, [job.pk])
     assert job.sent_at is not None
+
+
+def test_the_orders_of_a_sweep_go_together_and_what_somebody_waits_for_goes_first_and_alone(make_job, broker):
+    swept = [make_job("signed", **OF_A_SWEEP) for _ in range(MOST_ORDERS_A_MESSAGE + 1)]
+    wanted = [make_job("signed"), make_job("signed")]
+
+    assert dispatch_jobs() == len(swept) + len(wanted)
+
+    assert [len(jobs) for jobs in broker.messages] == [1, 1, MOST_ORDERS_A_MESSAGE, 1]
+    assert broker.orders == [job.pk for job in (*wanted, *swept)]
+
+
+def test_orders_go_together_to_one_agent_only(make_job, broker, host):
+    west = SigningAgent(uuid4())
+    trust_agent(uuid=west.uuid, key_hex=west.key_hex, name="west", hosts=[HostName("848611d6")])
+    other = Host.objects.select_related("agent").get(owner_hostid="848611d6")
+    for one in (host, other, host, other):
+        make_job("signed", **{**OF_A_SWEEP, "host": one})
+
+    dispatch_jobs()
+
+    assert [[job.host.owner_hostid for job in jobs] for jobs in broker.messages] == [
+        ["848611d4", "848611d4"],
+        ["848611d6", "848611d6"],
+    ]
 
 
 def test_what_nobody_answers_is_published_again_after_growing_pauses(make_job, broker):
@@ -143,7 +174,11 @@ def test_a_process_that_died_after_it_claimed_an_order_only_delayed_it(make_job,
     ],
 )
 def test_silence_ends_a_job_in_its_own_time_and_never_as_failed(make_job, kind, state, grace, after):
-    fields = {"args": {"quiet_window_s": 5}, "warrant": {}} if kind == "force-takeover" else {}
+    known = {
+        "force-takeover": {"args": {"quiet_window_s": 5}, "warrant": {}},
+        "inspect": {"args": {"known_state": None}},
+    }
+    fields = known.get(kind, {})
     job = make_job(state, kind=kind, **fields)
     if state == "signed":
         _later(job, send_again_at=None)
