@@ -16,7 +16,7 @@ from kernelzone.envelope import raw_public_key
 from kernelzone.facts import HeldBack
 from kzagent import enrol_command, identity
 from kzagent.assembly import assemble, hold_directory, open_hosts
-from kzagent.errors import JournalError, LinkError, SetupError
+from kzagent.errors import JournalError, SetupError
 from kzagent.guard import Guard, guard_hosts, would_boot
 from kzagent.obligations import KeptObligations
 from kzagent.zones_at_work import ZonesAtWork
@@ -109,32 +109,15 @@ def _guard_line(one: HeldBack) -> str:
 
 
 def check(parsed: argparse.Namespace) -> int:
-    """Say whether the agent could run: its files, its hosts, the way to the site. Nothing is changed."""
-    settings = identity.load_settings(parsed.directory)
-    key = identity.load_key(parsed.directory)
-    drivers = open_hosts(settings, parsed.directory)
-    _print(f"agent {settings.agent}, public key {raw_public_key(key).hex()}")
-    for owner_hostid, driver in sorted(drivers.items()):
-        reachable = "reachable" if driver.is_reachable() else "out of reach: the agent keeps silent about it"
-        _print(f"host {owner_hostid}: {reachable}")
-    return _check_site(settings)
+    """Say what is missing on this machine before the agent can run. Nothing is changed."""
+    from kzagent.readiness.command import check as look  # noqa: PLC0415 - redis takes a while to import
 
-
-def _check_site(settings: identity.Settings) -> int:
-    from kzagent.post import Post  # noqa: PLC0415
-
-    try:
-        answer = Post(settings).batch([])
-    except (LinkError, JournalError) as error:
-        _print(f"site {settings.url}: {error}")
-        return 1
-    _print(f"site {settings.url}: answers, holds {answer.seq} reports of epoch {answer.epoch or '(none)'}")
-    return 0
+    return look(parsed)
 
 
 _COMMANDS = (
     ("run", run, "run the agent"),
-    ("check", check, "say whether it could run"),
+    ("check", check, "say what is missing on this machine, if anything"),
     ("guard", guard, "keep zones that other hosts have taken from booting"),
 )
 
@@ -161,6 +144,8 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=purpose)
         one.add_argument("directory", type=Path, metavar="DIR")
         one.set_defaults(command=command)
+        if command is check:
+            one.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 

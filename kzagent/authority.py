@@ -66,14 +66,18 @@ class Authority:
         age_s = self.age_s()
         return age_s is not None and age_s <= MAX_BEACON_AGE_S
 
-    def is_clock_right(self) -> bool:
-        """Return whether a recent beacon confirms this machine's wall clock."""
+    def clock_difference_s(self) -> float | None:
+        """Return how far the wall clock here is ahead of the newest beacon's, None when none came."""
         with self._lock:
             if self._beacon is None:
-                return False
+                return None
             age_s = (self._clock.monotonic_ms() - self._received_ms) / 1000
-            expected = self._beacon.at + age_s
-        return age_s <= MAX_BEACON_AGE_S and abs(self._clock.now() - expected) <= MAX_CLOCK_DIFFERENCE_S
+            return self._clock.now() - (self._beacon.at + age_s)
+
+    def is_clock_right(self) -> bool:
+        """Return whether a recent beacon confirms this machine's wall clock."""
+        difference_s = self.clock_difference_s()
+        return self.has_spoken_lately() and difference_s is not None and abs(difference_s) <= MAX_CLOCK_DIFFERENCE_S
 
     def _pass_on(self, beacon: Beacon) -> None:
         # A withdrawal is never undone, so one in an older beacon, or in another of the same second, counts too.

@@ -21,7 +21,7 @@ SETTINGS_NAME: Final = "agent.json"
 KEY_NAME: Final = "identity.key"
 MAX_SETTINGS_BYTES: Final = 1024 * 1024
 MAX_AUTHORITY_KEYS: Final = 2
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ def check_url(url: str) -> None:
         raise SetupError("the site's address is not a URL") from error
     is_plain = not (parts.username or parts.password or parts.query or parts.fragment)
     _demand(bool(host) and is_plain, "the site's address is https://host[:port][/path]")
-    is_local = parts.scheme == "http" and host in _LOOPBACK
+    is_local = parts.scheme == "http" and host in LOOPBACK
     _demand(parts.scheme == "https" or is_local, "the site's address is https://; http:// only on this machine")
 
 

@@ -119,22 +119,7 @@ def test_a_broker_with_a_password_comes_from_a_file(words: list[str], tmp_path: 
     assert identity.load_settings(tmp_path / "new-agent").broker == "redis://:secret@broker.example/0"
 
 
-def test_check_tells_hosts_and_site(deployment: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
-    deployment.fleet.global2.set_flag("cut-off")
-
-    assert main(["check", str(deployment.directory)]) == 0
-
-    said = capsys.readouterr().out
-    assert f"host {GLOBAL1}: reachable" in said
-    assert f"host {GLOBAL2}: out of reach" in said
-    assert "answers" in said
-
-    deployment.site.refuses = 403
-    assert main(["check", str(deployment.directory)]) == 1
-    assert "the site answered 403" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize("command", ["run", "guard"])
 def test_a_directory_without_an_agent_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:

@@ -1,0 +1,1 @@
+"""What `kzagent check` says: is everything here that an agent needs? Nothing is changed, and no order is taken."""
