@@ -16,7 +16,7 @@ from kernelzone.envelope import raw_public_key
 from kernelzone.facts import HeldBack
 from kzagent import enrol_command, identity
 from kzagent.assembly import assemble, hold_directory, open_hosts
-from kzagent.errors import JournalError, SetupError
+from kzagent.errors import JournalError, LinkError, SetupError
 from kzagent.guard import Guard, guard_hosts, would_boot
 from kzagent.obligations import KeptObligations
 from kzagent.zones_at_work import ZonesAtWork
