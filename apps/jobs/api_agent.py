@@ -21,7 +21,8 @@ from django.views.decorators.http import require_POST
 from apps.fleet.models import Agent
 from apps.fleet.selectors import trusted_agent
 from apps.jobs.models import SignedBeacon
-from apps.jobs.services.inbox import Posted, open_posted, store_reports
+from apps.jobs.services.doubles import Posted
+from apps.jobs.services.inbox import open_posted, store_reports
 from kernelzone import strict
 from kernelzone.envelope import EnvelopeError
 from kernelzone.words import WordError, canonical_uuid
@@ -68,6 +69,8 @@ def reports(request: HttpRequest) -> JsonResponse:
     agent_uuid, envelopes = _read_batch(_unpacked(request))
     agent = _agent(agent_uuid)
     held = store_reports(agent, [_opened(agent, number, text) for number, text in enumerate(envelopes)])
+    if held is None:
+        raise NotTaken(403, "report_agent", "no trusted agent has this uuid")
     beacon = SignedBeacon.objects.values_list("envelope", flat=True).first()
     return JsonResponse({**held._asdict(), "beacon": beacon, "obligations": None}, status=202)
 

@@ -95,12 +95,20 @@ class ReportEnvelope(models.Model):
 
 
 class ReportSeen(models.Model):
-    """How far the reports of one agent's epoch were stored: all up to `contiguous_seq`, and `later` beyond a gap."""
+    """How far the reports of one agent's epoch were stored: all up to `contiguous_seq`, and `later` beyond a gap.
+
+    `digests`: of the last reports, as apps.jobs.services.doubles keeps them. `began_*`: the agent's own clocks at the
+    first report of the epoch, None and "" where that one could not be read.
+    """
 
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="seen")
     epoch = models.CharField(max_length=32)
     contiguous_seq = models.BigIntegerField(default=0)
     later = models.JSONField(default=list)
+    digests = models.BinaryField(default=bytes)
+    began_at = models.BigIntegerField(null=True)
+    began_monotonic_ms = models.BigIntegerField(null=True)
+    began_boot_id = models.CharField(max_length=64, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["agent", "epoch"], name="report_seen_once")]

@@ -14,10 +14,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.base.nudge import nudge
+from apps.fleet.agents import move_agent
 from apps.fleet.models import Agent, Host
+from apps.fleet.workflow import Move
 from apps.history.actors import agent as agent_actor
-from apps.history.services import append
+from apps.history.actors import part
+from apps.history.services import append, events_last
 from apps.jobs.models import ReportEnvelope, ReportSeen
+from apps.jobs.services.doubles import Double, Posted, find_double, note_begin, note_digest
 from kernelzone import envelope as dsse
 from kernelzone import strict
 from kernelzone.orders import MAX_REPORT_BYTES, REPORT_TYPE, OrderError, Report, read_heartbeat, read_report
@@ -29,16 +33,8 @@ INGEST: Final = "apps.jobs.ingest_reports"
 MAX_AHEAD: Final = 1000
 MAX_MISSING_NAMED: Final = 200
 MAX_EPOCH_LENGTH: Final = 32
-
-
-class Posted(NamedTuple):
-    """One verified envelope. `report` is None when its fields are not all as they must be: ingestion says why."""
-
-    envelope: bytes
-    payload: bytes
-    epoch: str
-    seq: int
-    report: Report | None
+MAX_DOCUMENT_BYTES: Final = 64 * 1024
+WEB: Final = part("web")
 
 
 class Held(NamedTuple):
@@ -68,56 +64,84 @@ def open_posted(agent: Agent, envelope: bytes) -> Posted:
 
 
 @transaction.atomic(durable=True)
-def store_reports(agent: Agent, posted: Sequence[Posted]) -> Held:
-    """Return what is held of the epoch of the last report after all that were new are in the inbox."""
+def store_reports(agent: Agent, posted: Sequence[Posted]) -> Held | None:
+    """Return what is held of the epoch of the last report after all that were new are in the inbox.
+
+    None: the agent is not trusted any more; it is suspended here when these reports prove that two places use its key.
+    """
     agent = Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)
-    now = timezone.now()
+    if agent.state != Agent.State.TRUSTED:
+        return None
     epoch = posted[-1].epoch if posted else agent.epoch
-    stored = [
-        row for one_epoch in dict.fromkeys(one.epoch for one in posted) for row in _store(agent, one_epoch, posted)
-    ]
+    rows = ReportSeen.objects.filter(agent=agent, epoch__in={epoch, agent.epoch, *(one.epoch for one in posted)})
+    seen = {row.epoch: row for row in rows}
+    if double := find_double(posted, seen, agent.epoch):
+        _suspend(agent, double)
+        return None
+    with events_last():
+        _take(agent, posted, seen)
+    if epoch not in seen:
+        return Held(epoch, 0, [], [])
+    return Held(epoch, seen[epoch].contiguous_seq, _missing(seen[epoch]), _wanted(agent, posted))
+
+
+def _take(agent: Agent, posted: Sequence[Posted], seen: dict[str, ReportSeen]) -> None:
+    """Put what is new into the inbox. seen: by epoch, added to."""
+    stored = [row for one in dict.fromkeys(one.epoch for one in posted) for row in _store(agent, one, posted, seen)]
     ReportEnvelope.objects.bulk_create(stored)
     if posted:
-        agent.last_report_at, agent.last_seq = now, posted[-1].seq
+        agent.last_report_at, agent.last_seq = timezone.now(), posted[-1].seq
         agent.save(update_fields=["last_report_at", "last_seq", "epoch"])
     if stored:
         nudge(INGEST)
-    seen = ReportSeen.objects.filter(agent=agent, epoch=epoch).first()
-    if seen is None:
-        return Held(epoch, 0, [], [])
-    return Held(epoch, seen.contiguous_seq, _missing(seen), _wanted(agent, posted))
 
 
-def _store(agent: Agent, epoch: str, posted: Sequence[Posted]) -> list[ReportEnvelope]:
+def _store(agent: Agent, epoch: str, posted: Sequence[Posted], known: dict[str, ReportSeen]) -> list[ReportEnvelope]:
     """Return the rows to insert for this epoch, its bookkeeping done. The caller holds the agent's lock."""
-    seen, is_new = ReportSeen.objects.get_or_create(agent=agent, epoch=epoch)
-    if is_new:
-        _begin_epoch(agent, epoch)
+    mine = [one for one in posted if one.epoch == epoch]
+    seen = known.get(epoch)
+    if seen is None:
+        seen = known[epoch] = _begin_epoch(agent, mine[0])
     elif epoch != agent.epoch:
         logger.warning("reports of an epoch that was replaced are not taken in", agent=str(agent.pk))
         return []
     later = set(seen.later)
     rows = []
-    for one in posted:
-        if one.epoch != epoch or one.seq <= seen.contiguous_seq or one.seq in later:
+    for one in mine:
+        if one.seq <= seen.contiguous_seq or one.seq in later:
             continue
         if one.seq > seen.contiguous_seq + MAX_AHEAD:
             break
         later.add(one.seq)
+        note_digest(seen, one)
         rows.append(ReportEnvelope(agent=agent, epoch=epoch, seq=one.seq, payload=one.payload, envelope=one.envelope))
         while seen.contiguous_seq + 1 in later:
             seen.contiguous_seq += 1
             later.discard(seen.contiguous_seq)
     seen.later = sorted(later)
-    seen.save(update_fields=["contiguous_seq", "later"])
+    seen.save(update_fields=["contiguous_seq", "later", "digests"])
     return rows
 
 
-def _begin_epoch(agent: Agent, epoch: str) -> None:
+def _begin_epoch(agent: Agent, first: Posted) -> ReportSeen:
     if agent.epoch:
-        data = {"from": agent.epoch, "to": epoch}
+        data = {"from": agent.epoch, "to": first.epoch}
         append("agent.new-epoch", actor=agent_actor(agent), subjects=[("agent", str(agent.pk))], data=data)
-    agent.epoch = epoch
+    agent.epoch = first.epoch
+    seen = ReportSeen(agent=agent, epoch=first.epoch)
+    note_begin(seen, first)
+    seen.save(force_insert=True)
+    return seen
+
+
+def _suspend(agent: Agent, double: Double) -> None:
+    """Believe none of the places that use this key until somebody says which is the right one."""
+    reason = f"Two places use the key of this agent: {double.why}. Its directory, or its machine, was copied."
+    move_agent(agent, Move.SUSPEND, actor=WEB, reason=reason)
+    data = {"why": double.why, "epoch": double.posted.epoch, "seq": double.posted.seq}
+    # what proves it, where it is not a whole host's state
+    documents = [double.posted.envelope] if len(double.posted.envelope) <= MAX_DOCUMENT_BYTES else []
+    append("agent.speaks-twice", actor=WEB, subjects=[("agent", str(agent.pk))], data=data, documents=documents)
 
 
 def _missing(seen: ReportSeen) -> list[int]:

@@ -41,6 +41,7 @@ class ReportRefused(Exception):
 
 
 REFUSALS: Final = {
+    "RESULT_TRUST": "its agent was not trusted any more when it was taken in",
     "RESULT_FIELD": "its fields are not those of a report, or its result not that of the order's kind",
     "RESULT_AUDIENCE": "it is of another deployment, agent, epoch or number than its envelope",
     "RESULT_AGENT": "the order was another agent's, or the host is",
@@ -113,6 +114,8 @@ def _run(item: Item, step: Any) -> None:
 
 
 def _read(item: Item, deployment: UUID) -> None:
+    if item.agent.state != Agent.State.TRUSTED:
+        raise ReportRefused("RESULT_TRUST", REFUSALS["RESULT_TRUST"])
     report = read_report(bytes(item.row.payload))
     place = (report.deployment, report.agent, report.epoch, report.seq)
     if place != (deployment, item.row.agent_id, item.row.epoch, item.row.seq):

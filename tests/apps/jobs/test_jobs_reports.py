@@ -99,7 +99,7 @@ def test_a_new_epoch_is_an_event_and_the_old_one_is_taken_in_no_more(client, sig
     signing_agent.post(client, signing_agent.report())
     old = signing_agent.report()
     signing_agent.epoch = "b" * 32
-    answer = signing_agent.post(client, signing_agent.report(seq=1)).json()
+    answer = signing_agent.post(client, signing_agent.report(seq=1, monotonic_ms=3000)).json()
     late = signing_agent.post(client, old).json()
 
     assert (answer["epoch"], answer["seq"]) == ("b" * 32, 1)
