@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from kernelzone.words import Digest, HostId, ZoneName
@@ -24,8 +25,12 @@ class RegionStatus(StrEnum):
     BLANK = "BLANK"
     UNSTABLE = "UNSTABLE"  # two reads differed three times: somebody is writing
     NO_STORAGE = "NO_STORAGE"  # the device could not be opened or read
-    IN_USE = "IN_USE"  # not read: a refused attach on Solaris said who uses the zone, and nothing more
+    IN_USE = "IN_USE"  # not read: an attach on Solaris, refused or not, said who uses the zone; `at` is when
     HIDDEN = "HIDDEN"  # not read: Solaris shows host data to nobody, and no attach has said anything
+
+
+NAMES_OWNER: Final = frozenset({RegionStatus.CLEAN, RegionStatus.IN_USE})
+"""With a record in it, such a reading names the owner."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,20 @@ Of several readings of one boot storage the highest generation counts: generatio
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
 from uuid import UUID
 
-from kernelzone.facts import RegionStatus
+from kernelzone.facts import NAMES_OWNER, RegionStatus
+from kernelzone.states import ZoneState
 
 
 class Verdict(StrEnum):
     """What the readings prove about a zone, seen from one host.
 
     FREE and OURS let the zone be attached here; every other verdict lets nothing happen without a person.
+    HIDDEN: all hosts that looked show host data to nobody (Solaris); they ask it themselves on attach and boot.
     """
 
     FREE = "free"
@@ -26,6 +29,7 @@ class Verdict(StrEnum):
     HELD_ELSEWHERE = "held-elsewhere"
     UNREADABLE = "unreadable"
     CONTRADICTORY = "contradictory"
+    HIDDEN = "hidden"
     UNKNOWN = "unknown"
 
 
@@ -46,6 +50,8 @@ class ReadingSeen(Protocol):
     @property
     def device_ids(self) -> Sequence[str]: ...
     @property
+    def at(self) -> int: ...
+    @property
     def status(self) -> str: ...
     @property
     def generation(self) -> int: ...
@@ -61,9 +67,20 @@ class ReadingSeen(Protocol):
     def warning(self) -> str | None: ...
 
 
+class PlacementSeen(Protocol):
+    """What is asked of a placement. `state_since`: when its state was first reported."""
+
+    @property
+    def owner_hostid(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def state_since(self) -> datetime: ...
+
+
 USABLE: Final = frozenset({Verdict.FREE, Verdict.OURS})
 
-_NOT_LOOKED_AT: Final = frozenset({RegionStatus.NO_STORAGE})
+_NOT_LOOKED_AT: Final = frozenset({RegionStatus.NO_STORAGE, RegionStatus.HIDDEN})
 _BY_STATUS: Final = {
     RegionStatus.SPLIT: Verdict.CONTRADICTORY,
     RegionStatus.UNREADABLE: Verdict.UNREADABLE,
@@ -92,6 +109,29 @@ def verdict(readings: Iterable[ReadingSeen], owner_hostid: str) -> Verdict:
     return _together({_of_storage(group, owner_hostid.lower()) for group in by_storage.values()})
 
 
+def weight(status: str, generation: int, at: int) -> tuple[bool, int, int]:
+    """Return what readings that name an owner are ordered by: the greatest is believed.
+
+    What was read comes before what an attach said; of that the newest counts, for it has no generation.
+    """
+    is_read = status == RegionStatus.CLEAN
+    return is_read, generation, 0 if is_read else at
+
+
+def is_over(seen: ReadingSeen, placements: Iterable[PlacementSeen]) -> bool:
+    """Return whether the host that an attach named has let go of the zone since: it proves nothing any more."""
+    return (
+        seen.status == RegionStatus.IN_USE
+        and seen.record is not None
+        and any(
+            one.owner_hostid == seen.record.owner_hostid
+            and one.state == ZoneState.CONFIGURED
+            and one.state_since.timestamp() > seen.at
+            for one in placements
+        )
+    )
+
+
 def owner_of(reading: ReadingSeen) -> str | None:
     """Return the owner hostid the reading proves, None when it proves none or says `free`."""
     if _of_reading(reading, "")[0] is not Verdict.HELD_ELSEWHERE or reading.record is None:
@@ -103,14 +143,26 @@ def _of_storage(readings: list[ReadingSeen], owner_hostid: str) -> _Finding:
     """Return the finding of one boot storage from all its readings."""
     looked = [seen for seen in readings if seen.status not in _NOT_LOOKED_AT]
     clean = _clean(looked)
+    if not clean and any(seen.status == RegionStatus.IN_USE for seen in looked):
+        return _of_newest_attach(looked, owner_hostid)
+    if not looked and any(seen.status == RegionStatus.HIDDEN for seen in readings):
+        return Verdict.HIDDEN, ""
     if not clean:
         return _together_finding({_of_reading(seen, owner_hostid) for seen in looked})
     newest = max(seen.generation for seen in clean)
+    looked = [seen for seen in looked if seen.status != RegionStatus.IN_USE]  # older than a look, or of less worth
     truths = [seen for seen in clean if seen.generation == newest]
     if len({seen.record_sha256 for seen in truths}) > 1:
         return Verdict.CONTRADICTORY, ""
     findings = {_of_reading(seen, owner_hostid) for seen in truths}
     return _together_finding(findings | {_against(seen) for seen in looked if _speaks_against(seen, truths)})
+
+
+def _of_newest_attach(looked: list[ReadingSeen], owner_hostid: str) -> _Finding:
+    """Return what the newest attach said. It has no generation: only here does a clock say what came later."""
+    said = [seen for seen in looked if seen.status == RegionStatus.IN_USE]
+    newest = max(seen.at for seen in said)
+    return _together_finding({_of_reading(seen, owner_hostid) for seen in said if seen.at == newest})
 
 
 def _speaks_against(seen: ReadingSeen, truths: list[ReadingSeen]) -> bool:
@@ -133,7 +185,7 @@ def _against(seen: ReadingSeen) -> _Finding:
 def _of_reading(seen: ReadingSeen, owner_hostid: str) -> _Finding:
     if seen.warning:
         return _BY_WARNING.get(seen.warning, Verdict.UNKNOWN), ""
-    if not _is_clean(seen) or seen.record is None:
+    if seen.status not in NAMES_OWNER or seen.record is None:
         return _BY_STATUS.get(RegionStatus(seen.status), Verdict.UNKNOWN), ""
     if seen.record.state == "free":
         return Verdict.FREE, ""
@@ -160,6 +212,8 @@ def _together(findings: set[_Finding]) -> Verdict:
         return certain.pop()[0]
     if Verdict.HELD_ELSEWHERE in found:
         return Verdict.HELD_ELSEWHERE
+    if found == {Verdict.HIDDEN}:
+        return Verdict.HIDDEN
     return Verdict.UNREADABLE if Verdict.UNREADABLE in found else Verdict.UNKNOWN
 
 

@@ -24,6 +24,9 @@ VERDICT: Final = {
     "held-elsewhere": Badge("held elsewhere", "warn", "diamond", "Host data names a host that does not configure it"),
     "unreadable": Badge("unreadable", "odd", "hatch", "Host data cannot be read; who uses the zone is unknown"),
     "contradictory": Badge("contradictory", "bad", "triangle", "Readings cannot all be true"),
+    "hidden": Badge(
+        "hidden", "quiet", "half", "Solaris shows host data to nobody, and asks it itself on attach and boot"
+    ),
     "unknown": Badge("unknown", "quiet", "dashes", "Nothing has been read that proves anything"),
 }
 
@@ -107,6 +110,8 @@ REGION: Final = {
     "UNREADABLE": Badge("unreadable", "odd", "hatch"),
     "BLANK": Badge("blank", "quiet", "ring", "No host data was ever written"),
     "UNSTABLE": Badge("being written", "warn", "diamond", "Two reads differed three times: somebody is writing"),
+    "IN_USE": Badge("said by attach", "busy", "disc", "Not read: an attach on Solaris said who uses the zone"),
+    "HIDDEN": Badge("hidden", "quiet", "half", "Not read: Solaris shows host data to nobody"),
     "NO_STORAGE": Badge("no storage", "warn", "dashes", "The device could not be opened or read"),
 }
 

@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from apps.conflicts.models import Conflict
-from kernelzone.facts import ReadingFacts, RecordFacts, RegionStatus
+from kernelzone.facts import NAMES_OWNER, ReadingFacts, RecordFacts, RegionStatus
+from kernelzone.ownership import is_over, weight
 
 Kind = Conflict.Kind
 Severity = Conflict.Severity
@@ -94,13 +95,23 @@ def conflicts_of(zone: ZoneSeen) -> list[Found]:
 
 
 def truth_of(zone: ZoneSeen) -> tuple[SightingSeen, RecordFacts] | None:
-    """Return the CLEAN sighting of the highest generation with its record, None when nobody read one."""
-    clean = [
+    """Return the sighting that is believed of the owner, with its record; None when none names one.
+
+    The CLEAN one of the highest generation; else the newest that an attach on Solaris amounts to.
+    """
+    named = [
         (seen, seen.facts.record)
         for seen in zone.sightings
-        if seen.facts.status is RegionStatus.CLEAN and seen.facts.record is not None
+        if seen.facts.status in NAMES_OWNER
+        and seen.facts.record is not None
+        and not is_over(seen.facts, zone.placements)
     ]
-    return max(clean, key=lambda pair: (pair[0].facts.generation, pair[0].confirmed_at), default=None)
+    return max(named, key=_weight, default=None)
+
+
+def _weight(pair: tuple[SightingSeen, RecordFacts]) -> tuple[tuple[bool, int, int], datetime]:
+    facts = pair[0].facts
+    return weight(facts.status, facts.generation, facts.at), pair[0].confirmed_at
 
 
 def _held_elsewhere(zone: ZoneSeen) -> Found | None:

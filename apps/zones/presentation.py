@@ -60,7 +60,7 @@ def _autoboot_off(placement: Placement) -> Act:
 
 def why_only_stopping(placement: Placement, zone: Zone) -> str:
     """Return why nothing but stopping a guest is offered here, "" when all its state allows is."""
-    if zone.verdict == Verdict.FREE:
+    if zone.verdict in (Verdict.FREE, Verdict.HIDDEN):
         return ""
     if zone.verdict not in (Verdict.OURS, Verdict.HELD_ELSEWHERE):
         return "Who uses the zone is not proved, so it is not started or attached here."

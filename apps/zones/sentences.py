@@ -13,6 +13,7 @@ _SENTENCES: Final = {
     Verdict.HELD_ELSEWHERE: "{name} is held by {owner}, which has not told us that it configures it.",
     Verdict.UNREADABLE: "The host data of {name} cannot be read. Who uses it is unknown.",
     Verdict.CONTRADICTORY: "The readings of {name} contradict each other. Nothing may be done without a person.",
+    Verdict.HIDDEN: "Who uses {name} only its hosts can tell: Solaris asks host data itself, and shows it to nobody.",
     Verdict.UNKNOWN: "Who uses {name} is unknown.",
 }
 

@@ -11,7 +11,7 @@ from kzfleet.cli.client import Client, CliError
 from kzfleet.cli.options import AsJson, NoWait, ZoneWord, group
 
 zones = group("List the zones; 'zones show ZONE': one of them.")
-VERDICTS = "free, ours, held-elsewhere, unreadable, contradictory or unknown"
+VERDICTS = "free, ours, held-elsewhere, unreadable, contradictory, hidden or unknown"
 VERBS = "attach, detach, ready, boot, halt, shutdown, suspend, mark-unavailable or disable-autoboot"
 
 

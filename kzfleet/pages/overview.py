@@ -24,7 +24,7 @@ from kzfleet.pages.for_me import ForMe, for_me
 from kzfleet.pages.navigation import Counts, note_counts
 
 ZONES_SHOWN: Final = 8
-_VERDICT_ORDER: Final = ("contradictory", "held-elsewhere", "unreadable", "unknown", "ours", "free")
+_VERDICT_ORDER: Final = ("contradictory", "held-elsewhere", "unreadable", "unknown", "hidden", "ours", "free")
 
 
 class Need(NamedTuple):

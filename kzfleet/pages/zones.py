@@ -36,9 +36,11 @@ from apps.zones.selectors import placements_present, readings_of, sightings_of, 
 from apps.zones.sentences import verdict_sentence
 from apps.zones.services import run_verb
 from apps.zones.timeline import timeline
+from kernelzone.facts import NAMES_OWNER
+from kernelzone.ownership import weight
 
 ZONES_A_PAGE: Final = 100
-VERDICTS: Final = ("contradictory", "held-elsewhere", "unreadable", "unknown", "ours", "free")
+VERDICTS: Final = ("contradictory", "held-elsewhere", "unreadable", "unknown", "hidden", "ours", "free")
 _OPEN_CONFLICTS: Final = Prefetch(
     "conflicts", Conflict.objects.filter(resolved_at=None).select_related("host"), to_attr="open_conflicts"
 )
@@ -160,11 +162,15 @@ def _forced_moments(actions: list[ForcedAction]) -> list[tuple[datetime, str]]:
 def _host_data(zone: Zone) -> Any:
     """Return the reading that is believed: the present interval's when there is one, else the newest."""
     seen = list(sightings_of(zone))
-    clean = [one.reading for one in seen if one.reading.status == "CLEAN" and one.reading.record_sha256]
-    chosen: Reading | None = max(clean, key=lambda one: (one.generation, one.recorded_at), default=None)
+    named = [one.reading for one in seen if one.reading.status in NAMES_OWNER and one.reading.record_sha256]
+    chosen: Reading | None = max(named, key=_weight, default=None)
     if chosen is None and seen:
         chosen = seen[0].reading
     return host_data_of(chosen) if chosen else None
+
+
+def _weight(reading: Reading) -> tuple[tuple[bool, int, int], datetime]:
+    return weight(reading.status, reading.generation, reading.facts["at"]), reading.recorded_at
 
 
 def _configurations(zone: Zone) -> list[ExportedConfig]:

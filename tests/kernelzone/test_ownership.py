@@ -1,4 +1,6 @@
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import pytest
@@ -6,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernelzone.facts import ReadingFacts, RecordFacts, RegionStatus
-from kernelzone.ownership import USABLE, Verdict, owner_of, verdict
+from kernelzone.ownership import USABLE, Verdict, is_over, owner_of, verdict
 
 OURS, OTHER = "848611d4", "0a0b0c0d"
 ZONE_UUID = UUID("69ed2e6a-e25a-6d36-e022-ed7261ed8899")
@@ -198,3 +200,62 @@ def test_the_order_of_readings_changes_nothing_and_usable_needs_clean_host_data(
         assert newest
         assert all(any(s.status is RegionStatus.CLEAN for s in group) for group in newest.values())
         assert not any(s.warning == "ROLLBACK" and s.status is RegionStatus.CLEAN for s in readings)
+
+
+# --- Solaris: nobody reads host data, an attach says something at most -----------------------------------------------
+
+
+def said(owner, at, **changes):
+    return reading(
+        owner, status=RegionStatus.IN_USE, generation=0, at=at, record=replace(RECORD, owner_hostid=owner), **changes
+    )
+
+
+HIDDEN = nothing(RegionStatus.HIDDEN)
+
+
+@pytest.mark.parametrize(
+    ("readings", "expected"),
+    [
+        ([HIDDEN], Verdict.HIDDEN),
+        ([HIDDEN, nothing(RegionStatus.NO_STORAGE)], Verdict.HIDDEN),
+        ([HIDDEN, reading(OTHER)], Verdict.HELD_ELSEWHERE),
+        ([HIDDEN, reading(OTHER, state="free")], Verdict.FREE),
+        ([HIDDEN, nothing(RegionStatus.BLANK)], Verdict.UNKNOWN),
+        ([HIDDEN, replace(HIDDEN, device="file:///second")], Verdict.HIDDEN),
+        ([HIDDEN, reading(OURS, device="file:///second")], Verdict.UNKNOWN),
+        ([HIDDEN, said(OTHER, 1)], Verdict.HELD_ELSEWHERE),
+        ([said(OURS, 1)], Verdict.OURS),
+        ([said(OTHER, 1), said(OURS, 2)], Verdict.OURS),
+        ([said(OURS, 1), said(OTHER, 2)], Verdict.HELD_ELSEWHERE),
+        ([said(OURS, 1), said(OTHER, 1)], Verdict.CONTRADICTORY),
+        ([said(OURS, 9), reading(OTHER)], Verdict.HELD_ELSEWHERE),
+        ([replace(said(OURS, 1), record=None)], Verdict.UNKNOWN),
+    ],
+)
+def test_where_nobody_can_read_the_newest_attach_counts_and_nothing_becomes_free(readings, expected):
+    assert verdict(readings, OURS) is expected
+    assert verdict(reversed(readings), OURS) is expected
+
+
+class Placed(NamedTuple):
+    owner_hostid: str
+    state: str
+    state_since: datetime
+
+
+@pytest.mark.parametrize(
+    ("placed", "expected"),
+    [
+        ((OTHER, "configured", 11), True),
+        ((OTHER, "configured", 9), False),
+        ((OTHER, "installed", 11), False),
+        ((OURS, "configured", 11), False),
+    ],
+)
+def test_what_an_attach_said_is_over_once_the_host_it_named_has_let_go(placed, expected):
+    owner, state, since = placed
+    placement = Placed(owner, state, datetime.fromtimestamp(since, UTC))
+
+    assert is_over(said(OTHER, 10), [placement]) is expected
+    assert not is_over(reading(OTHER, at=10), [placement])

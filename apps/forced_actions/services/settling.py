@@ -21,7 +21,7 @@ from apps.jobs.models import Job
 from apps.jobs.services import WHOLE, insert_job
 from apps.jobs.workflow import ACTIVE, State
 from apps.zones.models import Sighting
-from kernelzone.facts import RegionStatus
+from kernelzone.facts import NAMES_OWNER, RegionStatus
 from kernelzone.orders import Kind
 
 CONTROL: Final[Actor] = part("control")
@@ -84,7 +84,7 @@ def _carries(sighting: Sighting, action: ForcedAction, warrant: Warrant) -> bool
     reading = sighting.reading
     record = reading.facts.get("record") or {}
     return (
-        reading.status == RegionStatus.CLEAN
+        reading.status in NAMES_OWNER
         and record.get("owner_hostid") == action.target.owner_hostid
         and record.get("warrant_sha256") == warrant.payload_sha256
     )

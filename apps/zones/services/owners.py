@@ -16,8 +16,8 @@ from apps.zones.bulk import parts, rows_in, update_rows
 from apps.zones.models import BootStorage, OwnershipInterval, Placement, Reading, Sighting, Zone
 from apps.zones.selectors import facts_of
 from apps.zones.services.readings import Recorded
-from kernelzone.facts import ReadingFacts, RegionStatus
-from kernelzone.ownership import verdict
+from kernelzone.facts import NAMES_OWNER, ReadingFacts
+from kernelzone.ownership import is_over, verdict, weight
 
 _CONTROL: Final[Actor] = part("control")
 # what follows from readings and placements
@@ -46,6 +46,7 @@ class _Placed(NamedTuple):
     name: str
     state: str
     owner_hostid: str
+    state_since: datetime
 
 
 class _Known(NamedTuple):
@@ -68,7 +69,9 @@ def _known(zones: Sequence[Zone], recorded: Sequence[Recorded]) -> _Known:
     placements: dict[UUID, list[_Placed]] = {}
     here = Placement.objects.filter(gone_at=None)
     for some in parts(ids):
-        for found in here.filter(zone__in=some).values_list("zone", "name", "state", "host__owner_hostid"):
+        for found in here.filter(zone__in=some).values_list(
+            "zone", "name", "state", "host__owner_hostid", "state_since"
+        ):
             placements.setdefault(found[0], []).append(_Placed._make(found))
     present = {row.zone_id: row for row in rows_in(OwnershipInterval.objects.filter(until=None), "zone", ids)}
     storages = BootStorage.objects.order_by()
@@ -97,7 +100,7 @@ def _readings(zone_ids: Sequence[UUID], recorded: Sequence[Recorded]) -> dict[UU
 
 def _settle(zone: Zone, known: _Known, timeline: _Timeline, now: datetime) -> None:
     placements = known.placements.get(zone.pk, [])
-    facts = known.readings.get(zone.pk, {})
+    facts = {row: seen for row, seen in known.readings.get(zone.pk, {}).items() if not is_over(seen, placements)}
     truth = _truth(facts)
     owner = truth.owner_hostid if truth else ""
     # "ours" for a zone as a whole: the owner has it configured, as far as we were told
@@ -146,9 +149,16 @@ def _save(zones: Sequence[Zone], before: dict[UUID, tuple[object, ...]], now: da
 
 
 def _truth(facts: dict[Reading, ReadingFacts]) -> Reading | None:
-    """Return the CLEAN reading of the highest generation: what is believed of the owner, None when nothing is."""
-    clean = [row for row, seen in facts.items() if seen.status is RegionStatus.CLEAN and seen.record is not None]
-    return max(clean, key=lambda row: (row.generation, row.recorded_at), default=None)
+    """Return the reading that is believed of the owner, None when nothing is.
+
+    The CLEAN one of the highest generation; else the newest that an attach on Solaris amounts to.
+    """
+    named = [row for row, seen in facts.items() if seen.status in NAMES_OWNER and seen.record is not None]
+    return max(
+        named,
+        key=lambda row: (weight(row.status, row.generation, facts[row].at), row.recorded_at),
+        default=None,
+    )
 
 
 def _next_interval(

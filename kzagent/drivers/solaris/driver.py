@@ -27,7 +27,7 @@ from kzagent.drivers.solaris import configurations
 from kzagent.drivers.solaris.configurations import Configurations
 from kzagent.drivers.solaris.port import Finished, HostPort, ListedPlacement
 from kzagent.drivers.solaris.readings import reading_of
-from kzagent.drivers.solaris.remembered import AttachMemory, AttachSaid, attach_said
+from kzagent.drivers.solaris.remembered import AttachMemory, AttachSaid, attach_done, attach_said
 from kzagent.errors import DriverError
 
 logger = logging.getLogger(__name__)
@@ -46,8 +46,6 @@ _LEADS_TO: Final = {
     Verb.SUSPEND: ZoneState.INSTALLED,
     Verb.MARK_UNAVAILABLE: ZoneState.UNAVAILABLE,
 }
-# What the last attach said tells something only while it has not led to the zone being here.
-_NOT_HERE: Final = frozenset({str(ZoneState.CONFIGURED), str(ZoneState.UNAVAILABLE)})
 _EXTENDED: Final = {
     Kind.FORCE_TAKEOVER: Extended.FORCE_TAKEOVER,
     Kind.INITIALIZE_HOSTDATA: Extended.INITIALIZE_HOSTDATA,
@@ -62,6 +60,7 @@ class SolarisDriver:
         self._port = port
         self._memory = AttachMemory(directory)
         self._configurations = Configurations(port)
+        self._facts: HostFacts | None = None
 
     @property
     def owner_hostid(self) -> HostId:
@@ -77,6 +76,7 @@ class SolarisDriver:
         found = self._port.facts()
         if found.owner_hostid != self._owner_hostid:
             raise DriverError("HOSTID", f"the host says it is {found.owner_hostid}, not {self._owner_hostid}")
+        self._facts = found
         return found
 
     def placements(self) -> list[PlacementFacts]:
@@ -98,9 +98,10 @@ class SolarisDriver:
 
     def read(self, zone: ZoneName, high_water: int) -> list[ReadingFacts]:
         """Return what is known of host data, once for each boot storage; nobody is asked by attaching."""
+        listed = self._listed(zone)
         known = self._configurations.of([zone])[zone]
-        said = self._last_said(self._listed(zone))
-        return [reading_of(zone, device, said, int(time.time())) for device in known.boot_storage]
+        said = self._last_said(zone)
+        return [reading_of(listed, device, said, int(time.time())) for device in known.boot_storage]
 
     def look_before_force(self, zone: ZoneName, high_water: int) -> list[ReadingFacts] | Outcome:
         """Return the readings that a plain attach, refused, amounts to; its outcome when it was not refused."""
@@ -144,7 +145,7 @@ class SolarisDriver:
             journal.intent(b"", b"", b"", b"")
         if not forced.still_valid():
             return _closed(journals, ClaimEnd.EXPIRED)
-        outcome = self._run(Verb.ATTACH, zone, zoneadm.attach(zone, _EXTENDED[forced.kind]))
+        outcome = self._run(Verb.ATTACH, zone, zoneadm.attach(zone, _EXTENDED[forced.kind]), forced)
         forced.say(*outcome.lines)
         if outcome.is_done:
             for journal in journals:
@@ -175,27 +176,28 @@ class SolarisDriver:
             raise DriverError("NOT_CONFIGURED", "the host lists no zone of that name")
         return found
 
-    def _last_said(self, listed: ListedPlacement) -> AttachSaid | None:
+    def _last_said(self, zone: ZoneName) -> AttachSaid | None:
         """Return the newest of what the agent remembers and what the host's attach log says."""
-        if listed.state not in _NOT_HERE:
-            return None
-        found = [self._memory.last(listed.name), self._logged(listed.name)]
+        found = [self._memory.last(zone), self._logged(zone)]
         return max((said for said in found if said is not None), key=lambda said: said.at, default=None)
 
     def _logged(self, zone: ZoneName) -> AttachSaid | None:
         log = self._port.attach_logs([zone]).get(zone)
-        # A log has no exit code; a refusal is believed when it is there whole.
-        return attach_said(log.at, zoneadm.classify(log.text, 1, zone=zone)) if log else None
+        # A log has no exit code: only a refusal that is there whole is believed.
+        said = attach_said(log.at, zoneadm.classify(log.text, 1, zone=zone)) if log else None
+        return said if said and said.kind != str(OutcomeKind.UNPARSED) else None
 
-    def _run(self, verb: Verb, zone: ZoneName, vector: Sequence[str]) -> Outcome:
+    def _run(self, verb: Verb, zone: ZoneName, vector: Sequence[str], forced: ForcedClaim | None = None) -> Outcome:
         self._refuse_if_at_work(zone)
-        began = int(time.time())
+        host = self._facts or self.host()
         patience_s = INSTALL_PATIENCE_S if verb is Verb.INSTALL else PATIENCE_S
         self._configurations.forget(zone)
         finished = self._port.run(zone, vector[3:], patience_s)
         found = zoneadm.classify(finished.output, finished.exit_code, zone=zone)
         if verb is Verb.ATTACH:
-            self._memory.keep(zone, attach_said(began, found))
+            now = int(time.time())
+            is_done = found.kind is OutcomeKind.DONE
+            self._memory.keep(zone, attach_done(now, zone, host, forced) if is_done else attach_said(now, found))
         return self._outcome(verb, zone, finished, found)
 
     def _outcome(self, verb: Verb, zone: ZoneName, finished: Finished, found: zoneadm.Outcome) -> Outcome:

@@ -1,6 +1,7 @@
-"""What a refused attach proves, as a reading. Solaris shows host data to nobody: its refusal is all there is.
+"""What the last attach proves, as a reading. Solaris shows host data to nobody: what it said is all there is.
 
 attach was refused: in use          IN_USE, the record is that of the six fields
+attach was done, the zone is here   IN_USE, the record names this host: that is what an attach does
 attach was refused: wrong key       UNREADABLE, KEY_UNKNOWN
 attach was refused: no host data    UNREADABLE
 anything else, or never attached    HIDDEN: nothing is known, and nothing is guessed
@@ -12,30 +13,37 @@ import calendar
 import hashlib
 import secrets
 import time
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
 from kernelzone import strict, words
 from kernelzone.facts import BootDevice, ReadingFacts, RecordFacts, RegionStatus
 from kernelzone.states import ZoneState
-from kernelzone.words import Digest, WordError, ZoneName
-from kernelzone.zoneadm import InUse, OutcomeKind, ctime
+from kernelzone.words import Digest, WordError
+from kernelzone.zoneadm import OutcomeKind, ctime
+from kzagent.drivers.solaris.port import ListedPlacement
 from kzagent.drivers.solaris.remembered import AttachSaid
 
 _UNREADABLE: Final = frozenset({str(OutcomeKind.WRONG_KEY), str(OutcomeKind.NO_HOST_DATA)})
+_NOT_HERE: Final = frozenset({str(ZoneState.CONFIGURED), str(ZoneState.UNAVAILABLE)})
 _LONGEST_NAME: Final = 64
 
 
-def reading_of(zone: ZoneName, device: BootDevice, said: AttachSaid | None, now: int) -> ReadingFacts:
-    """Return the reading of one boot storage; `said`: the last attach where it still tells something, else None."""
-    record = _record(said.message) if said and said.kind == str(OutcomeKind.IN_USE) else None
+def reading_of(listed: ListedPlacement, device: BootDevice, said: AttachSaid | None, now: int) -> ReadingFacts:
+    """Return the reading of one boot storage; `said`: the last attach of the zone, None when none is known.
+
+    A refusal tells nothing any more once the zone is here; an attach that was done, none once it has gone.
+    """
+    said = said if said and (said.kind == str(OutcomeKind.DONE)) == (listed.state not in _NOT_HERE) else None
+    record = _record(said, listed.state) if said else None
     status = _status(said, record)
     is_known = said is not None and status is not RegionStatus.HIDDEN
     wrong_key = said is not None and said.kind == str(OutcomeKind.WRONG_KEY)
     digest = _digest(said) if said is not None and is_known else None
     return ReadingFacts(
         nonce=secrets.token_hex(16),
-        zone=zone,
+        zone=listed.name,
         at=said.at if said is not None and is_known else now,
         device=device.uri,
         device_ids=device.device_ids,
@@ -61,30 +69,32 @@ def _status(said: AttachSaid | None, record: RecordFacts | None) -> RegionStatus
 
 def _digest(said: AttachSaid) -> Digest:
     """Return the digest of what was said: two refusals with the same six fields have the same."""
-    content = strict.canonical({"kind": said.kind, "in_use": list(said.in_use)})
-    return Digest(hashlib.sha256(content).hexdigest())
+    said_again = replace(said, at=0)
+    return Digest(hashlib.sha256(strict.canonical(strict.write(said_again))).hexdigest())
 
 
-def _record(in_use: InUse | None) -> RecordFacts | None:
-    """Return the six fields as a record, None when they name no host."""
+def _record(said: AttachSaid, state: str) -> RecordFacts | None:
+    """Return the six fields as a record, None when they name no host; what is here is in the state it is listed in."""
+    in_use = said.message
     try:
         owner = words.host_id(in_use.owner_hostid) if in_use else None
     except WordError:
         owner = None
     if in_use is None or owner is None:
         return None
+    known = state if said.kind == str(OutcomeKind.DONE) else in_use.last_known_state
     return RecordFacts(
-        state=in_use.last_known_state if in_use.last_known_state in set(ZoneState) else "unknown",
+        state=known if known in set(ZoneState) else "unknown",
         owner_hostid=owner,
         owner_hostname=in_use.hostname,
         boot_environment=words.shown(in_use.boot_environment_name, _LONGEST_NAME) or None,
         boot_environment_uuid=_uuid(in_use.boot_environment_uuid),
         updated_at=_posix(in_use.last_update_time),
-        flags=(),
+        flags=(said.forced,) if said.forced else (),
         incarnation="",
-        warrant_sha256=None,
-        previous_owner_hostid=None,
-        previous_owner_hostname=None,
+        warrant_sha256=said.warrant_sha256,
+        previous_owner_hostid=said.previous_owner_hostid,
+        previous_owner_hostname=said.previous_owner_hostname,
         is_suspended=False,
     )
 

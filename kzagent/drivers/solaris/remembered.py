@@ -12,19 +12,32 @@ from pathlib import Path
 from typing import Final
 
 from kernelzone import strict, zoneadm
-from kernelzone.words import ZoneName
+from kernelzone.facts import HostFacts
+from kernelzone.orders import Kind
+from kernelzone.states import ZoneState
+from kernelzone.words import Digest, HostId, ZoneName
+from kzagent.drivers import ForcedClaim
 from kzagent.errors import DriverError
 
+_FLAGS: Final = {Kind.FORCE_TAKEOVER: "forced", Kind.INITIALIZE_HOSTDATA: "initialised"}
 _MOST_BYTES: Final = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class AttachSaid:
-    """How one attach ended. `at`: posix s, when it was run. `kind`: of `zoneadm.OutcomeKind`; `in_use`: six fields."""
+    """How one attach ended. `at`: posix s, when it was run. `kind`: of `zoneadm.OutcomeKind`.
+
+    `in_use`: the zone and six fields of a refusal; of an attach that was done, what they would be for this host.
+    `forced`: "forced" or "initialised" for one that ended so, with the digest of its order and who had the zone before.
+    """
 
     at: int
     kind: str
     in_use: tuple[str, ...]
+    forced: str = ""
+    warrant_sha256: Digest | None = None
+    previous_owner_hostid: HostId | None = None
+    previous_owner_hostname: str | None = None
 
     @property
     def message(self) -> zoneadm.InUse | None:
@@ -35,6 +48,29 @@ class AttachSaid:
 def attach_said(at: int, outcome: zoneadm.Outcome) -> AttachSaid:
     """Return what is kept of the outcome of an attach."""
     return AttachSaid(at, str(outcome.kind), tuple(outcome.in_use or ()))
+
+
+def attach_done(at: int, zone: ZoneName, host: HostFacts, forced: ForcedClaim | None) -> AttachSaid:
+    """Return what is kept of an attach that was done: this host has the zone, taken from whom it was read to be."""
+    before = forced.readings[0].record if forced and forced.readings else None
+    in_use = zoneadm.InUse(
+        zone,
+        host.owner_hostid,
+        str(ZoneState.INSTALLED),
+        host.hostname,
+        host.boot_environment,
+        str(host.boot_environment_uuid),
+        zoneadm.ctime(at),
+    )
+    return AttachSaid(
+        at,
+        str(zoneadm.OutcomeKind.DONE),
+        tuple(in_use),
+        forced=_FLAGS[forced.kind] if forced else "",
+        warrant_sha256=forced.warrant_sha256 if forced else None,
+        previous_owner_hostid=before.owner_hostid if before else None,
+        previous_owner_hostname=before.owner_hostname if before else None,
+    )
 
 
 class AttachMemory:

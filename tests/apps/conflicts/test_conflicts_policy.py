@@ -237,3 +237,35 @@ def test_of_two_whole_readings_the_higher_generation_is_believed() -> None:
 
     assert Kind.HELD_ELSEWHERE in found(claim, old, new)
     assert Kind.HELD_ELSEWHERE not in found(claim, old)
+
+
+# --- Solaris: what an attach said is all there is --------------------------------------------------------------------
+
+
+def attach_said(host: str, owner: str, at: int) -> SightingSeen:
+    return sighting(host, "IN_USE", record=record(owner), generation=0, zone_uuid=None, at=at)
+
+
+def test_a_refused_attach_proves_that_the_zone_is_held_elsewhere() -> None:
+    seen = found(placement(OURS, "unavailable"), attach_said(OURS, THEIRS, 10), sighting(THEIRS, "HIDDEN"))
+
+    assert list(seen) == [Kind.HELD_ELSEWHERE]
+    assert seen[Kind.HELD_ELSEWHERE].facts["owner_hostid"] == THEIRS
+
+
+def test_a_zone_that_nobody_can_read_is_no_conflict() -> None:
+    assert found(placement(OURS, "installed"), sighting(OURS, "HIDDEN")) == {}
+
+
+def test_the_newest_attach_is_believed() -> None:
+    seen = (placement(OURS, "installed"), attach_said(OURS, OURS, 11), placement(THIRD, "unavailable"))
+
+    assert found(*seen, attach_said(THIRD, THEIRS, 10))[Kind.HELD_ELSEWHERE].facts["owner_hostid"] == OURS
+
+
+def test_a_refusal_is_over_once_the_owner_has_let_go() -> None:
+    refusal = attach_said(OURS, THEIRS, int(NOW.timestamp()) - 60)
+    wanting = placement(OURS, "unavailable")
+
+    assert Kind.HELD_ELSEWHERE in found(wanting, refusal, placement(THEIRS, "configured", since_s=120))
+    assert found(wanting, refusal, placement(THEIRS, "configured", since_s=30)) == {}
