@@ -314,6 +314,8 @@ JOB_MOVED: dict[str, str] = {
 EVIDENCE_COMPLETE: dict[str, str] = {"forced-action": "apps.forced_actions.services.sheet_completed"}
 # called with hosts that were inspected and are as they were, and the time
 HOSTS_CONFIRMED: list[str] = ["apps.zones.confirming.confirm_hosts"]
+# called with what the return guards of hosts keep from booting (host, HeldBack), and the time
+HELD_BACK: list[str] = ["apps.conflicts.obligations.meet_obligations"]
 # called with the ids of the zones that a batch of reports changed, and the time
 ZONES_TOUCHED: list[str] = ["apps.conflicts.detection.find_conflicts"]
 # called with a zone; says why nothing else may be done to it now, or nothing

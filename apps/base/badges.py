@@ -63,6 +63,9 @@ CONFLICT: Final = {
     "double-run": Badge("running twice", "bad", "triangle"),
     "forced-outside": Badge("forced by hand", "warn", "diamond"),
     "stale-configuration": Badge("stale configuration", "quiet", "dashes"),
+    "return-pending": Badge("return not confirmed", "warn", "half"),
+    "storage-shared": Badge("storage shared", "warn", "lozenge"),
+    "hostid-collision": Badge("hostid twice", "bad", "triangle"),
 }
 
 EVIDENCE: Final = {

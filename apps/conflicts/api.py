@@ -17,8 +17,8 @@ from apps.accounts.permissions import caller
 from apps.base.api import Input, Number, Text, parameters
 from apps.base.errors import FilterRefused, NotFound
 from apps.conflicts.doors import Way, doors
-from apps.conflicts.models import Conflict, EvidenceRow, EvidenceSheet
-from apps.conflicts.selectors import conflicts_visible_to, sheet_progress, zoneadm_message
+from apps.conflicts.models import Conflict, EvidenceRow, EvidenceSheet, Obligation
+from apps.conflicts.selectors import conflicts_visible_to, obligations_of_zone, sheet_progress, zoneadm_message
 from apps.conflicts.sentences import conflict_sentence
 from apps.conflicts.services import (
     DEFAULT_WINDOW_S,
@@ -92,6 +92,18 @@ def door_out(way: Way) -> dict[str, Any]:
         "is_forced": way.is_forced,
         "is_taken_by_hand": way.is_taken_by_hand,
         "job": way.job.pk if way.job else None,
+    }
+
+
+def obligation_out(row: Obligation) -> dict[str, Any]:
+    """Return what a host that lost the zone has to confirm; `met_at` is null while it has not."""
+    return {
+        "id": row.pk,
+        "owner_hostid": row.owner_hostid,
+        "new_owner_hostid": row.new_owner_hostid,
+        "opened_at": row.opened_at,
+        "met_at": row.met_at,
+        "met_how": row.met_how or None,
     }
 
 
@@ -174,6 +186,7 @@ class ConflictViewSet(mixins.ListModelMixin, GenericViewSet[Conflict]):
                 **conflict_out(conflict),
                 "message": zoneadm_message(conflict) or None,
                 "doors": [door_out(way) for way in doors(conflict, timezone.now())],
+                "obligations": [obligation_out(row) for row in obligations_of_zone(conflict.zone)],
                 "sheets": [sheet_out(sheet) for sheet in sheets],
             }
         )

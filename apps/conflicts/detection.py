@@ -9,17 +9,13 @@ from uuid import UUID
 
 from django.db.models import F
 
-from apps.conflicts.models import Conflict
-from apps.conflicts.policy import (
-    SEVERITY,
-    Found,
-    PlacementSeen,
-    SightingSeen,
-    ZoneSeen,
-    conflicts_of,
-    truth_of,
-)
-from apps.fleet.selectors import is_silent
+from apps.conflicts.models import Conflict, Obligation
+from apps.conflicts.obligations import end_obligations, open_obligations
+from apps.conflicts.policy import SEVERITY, conflicts_of, truth_of
+from apps.conflicts.policy_returns import is_over
+from apps.conflicts.seen import Found, ObligationSeen, PlacementSeen, SightingSeen, ZoneSeen
+from apps.fleet.models import Host
+from apps.fleet.selectors import collided_hostids, hosts_by_owner_hostid, is_silent
 from apps.history.actors import Actor, part
 from apps.history.services import append
 from apps.jobs.models import Job
@@ -44,12 +40,23 @@ def find_conflicts(zone_ids: Iterable[UUID], now: datetime) -> None:
         open_by_zone[row.zone_id][row.kind] = row
     kept: list[Conflict] = []
     new: list[Conflict] = []
-    for seen in _zones_seen(zones, open_by_zone, now):
+    for zone_seen in _zones_seen(zones, open_by_zone, now):
+        seen = _without_what_is_over(zone_seen, now)
         begun, seen_again = _compare(seen, conflicts_of(seen), open_by_zone[seen.zone], now)
         new += begun
         kept += seen_again
     Conflict.objects.bulk_create(new)
     Conflict.objects.bulk_update(kept, ["last_seen_at", "host", "reading", "facts"], batch_size=200)
+
+
+def _without_what_is_over(seen: ZoneSeen, now: datetime) -> ZoneSeen:
+    """End the obligations of hosts that own the zone again; return what is seen without them."""
+    truth = truth_of(seen)
+    over = {one for one in seen.obligations if truth and is_over(one, truth[1].owner_hostid, truth[0].facts.generation)}
+    if not over:
+        return seen
+    end_obligations(seen.zone, {one.owner_hostid for one in over}, now)
+    return seen._replace(obligations=tuple(one for one in seen.obligations if one not in over))
 
 
 def _compare(
@@ -107,16 +114,38 @@ def _zones_seen(zones: list[Zone], open_by_zone: dict[UUID, dict[str, Conflict]]
     placements = _placements(zones)
     sightings = _sightings(zones)
     orders = _forced_orders(sightings)
+    obligations = open_obligations(zone.pk for zone in zones)
+    losers = hosts_by_owner_hostid(one.owner_hostid for rows in obligations.values() for one in rows)
+    collided = collided_hostids()
     for zone in zones:
         here = placements.get(zone.pk, [])
         held = open_by_zone[zone.pk].get(Conflict.Kind.HELD_ELSEWHERE)
+        pending = open_by_zone[zone.pk].get(Conflict.Kind.RETURN_PENDING)
+        named = {row.host.owner_hostid for row in here} | {zone.owner_hostid}
         yield ZoneSeen(
             zone=zone.pk,
             placements=tuple(_placement_seen(row, now) for row in here),
             sightings=tuple(sightings.get(zone.pk, ())),
             warranted=frozenset(order.payload_sha256 for order in orders if _is_for(order, zone, here)),
             claimants=frozenset(held.facts.get("claimants", ())) if held else frozenset(),
+            obligations=tuple(_obligation_seen(one, losers, now) for one in obligations.get(zone.pk, ())),
+            returned=frozenset(pending.facts.get("losers", ())) if pending else frozenset(),
+            collided={hostid: collided[hostid] for hostid in sorted(named) if hostid in collided},
         )
+
+
+def _obligation_seen(row: Obligation, losers: dict[str, Host], now: datetime) -> ObligationSeen:
+    host = losers.get(row.owner_hostid)
+    heard = host.last_heard_at if host else None
+    return ObligationSeen(
+        owner_hostid=row.owner_hostid,
+        new_owner_hostid=row.new_owner_hostid,
+        generation=row.generation,
+        since=row.opened_at,
+        host=host.pk if host else None,
+        # what was heard before the zone was taken is no return
+        is_silent=host is None or heard is None or heard <= row.opened_at or is_silent(host, now),
+    )
 
 
 def _placements(zones: list[Zone]) -> dict[UUID, list[Placement]]:
@@ -136,6 +165,9 @@ def _placement_seen(row: Placement, now: datetime) -> PlacementSeen:
         state_since=row.state_since,
         last_seen_at=row.last_seen_at,
         is_silent=is_silent(row.host, now),
+        name=row.name,
+        key_id=row.key_id,
+        also_on=tuple(row.also_on),
     )
 
 

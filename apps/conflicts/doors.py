@@ -16,7 +16,7 @@ from apps.base.wording import age
 from apps.conflicts.models import Conflict, EvidenceRow, EvidenceSheet, Waiver
 from apps.conflicts.wording import clock, named, silence
 from apps.fleet.models import Agent, Host
-from apps.fleet.selectors import is_silent
+from apps.fleet.selectors import collided_hostids, is_silent
 from apps.jobs.models import Job
 from apps.jobs.workflow import OPEN
 from apps.jobs.workflow import State as JobState
@@ -98,6 +98,7 @@ class Survey(NamedTuple):
     readings: tuple[tuple[Host, Reading], ...]
     sheet: EvidenceSheet | None
     rows: tuple[EvidenceRow, ...]
+    collided: frozenset[str]
 
     @property
     def owner_answers(self) -> bool:
@@ -117,6 +118,11 @@ _NOT_HANDED_OVER: Final = {
     Conflict.Kind.TAMPERED: "Host data cannot be believed: nobody is asked to act on it.",
     Conflict.Kind.TORN: "A torn record lets nobody attach the zone, whoever gives it up.",
     Conflict.Kind.STALE_CONFIGURATION: "The zone is where it belongs: nothing has to be handed over.",
+    Conflict.Kind.RETURN_PENDING: "It was handed over by force already. Its host confirms by itself within a minute;"
+    " if it runs there, shut it down there, from the zone's page.",
+    Conflict.Kind.STORAGE_SHARED: "Handing it over does not part two zones from one boot storage.",
+    Conflict.Kind.HOSTID_COLLISION: "Host data names hosts by hostid alone: while two answer to it, nobody can be"
+    " asked as the owner. Give one of them another hostid, or take it off the network.",
 }
 
 
@@ -161,6 +167,7 @@ def survey(conflict: Conflict, now: datetime, here: Host | None) -> Survey:
         tuple(newest.values()),
         sheet,
         tuple(sheet.rows.all()) if sheet else (),
+        frozenset(collided_hostids()),
     )
 
 
@@ -221,6 +228,8 @@ def _not_answered(seen: Survey) -> str:
 
 
 def _correct_configuration(seen: Survey) -> Verdict:
+    if seen.conflict.kind == Conflict.Kind.STORAGE_SHARED:
+        return DoorState.OPEN, f"By hand on {named(seen.here)}: give one of the zones boot storage of its own."
     if seen.conflict.kind != Conflict.Kind.STALE_CONFIGURATION:
         return _shut("No configuration was found to be stale.")
     name = seen.at_here.name if seen.at_here else seen.conflict.zone.name
@@ -299,7 +308,7 @@ def _way(door: Door, verdict: Verdict, job: Job | None, waiver: Waiver | None, s
 def _forced(way: Way, safer: list[Way], seen: Survey) -> Way:
     """Return the forced door as it really is: shut while a safer one is open, or something proves on."""
     still_open = [other.door.value for other in safer if other.state is DoorState.OPEN and not other.is_forced]
-    proof = _proof_of_life(seen)
+    proof = _proof_of_life(seen) or _two_answer(seen)
     if proof:
         return way._replace(state=DoorState.SHUT, reason=proof)
     if still_open:
@@ -315,6 +324,12 @@ def _proof_of_life(seen: Survey) -> str:
         return ""
     proving = [row for row in seen.rows if row.word == EvidenceRow.Word.PROVES_ON]
     return f"At {clock(seen.sheet.completed_at)}: {proving[0].sentence}" if proving else ""
+
+
+def _two_answer(seen: Survey) -> str:
+    """Return why nobody's word counts while two hosts answer under one hostid, "" when none does."""
+    twice = {seen.owner_hostid, seen.here.owner_hostid if seen.here else ""} & seen.collided
+    return f"Two hosts answer with hostid {min(twice)}: nobody can tell whose word it is." if twice else ""
 
 
 def _reading_here(seen: Survey) -> Reading | None:

@@ -25,6 +25,9 @@ class Conflict(models.Model):
         DOUBLE_RUN = "double-run"
         FORCED_OUTSIDE = "forced-outside"
         STALE_CONFIGURATION = "stale-configuration"
+        RETURN_PENDING = "return-pending"
+        STORAGE_SHARED = "storage-shared"
+        HOSTID_COLLISION = "hostid-collision"
 
     class Severity(models.IntegerChoices):
         LOW = 1
@@ -155,3 +158,34 @@ class Waiver(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["conflict", "door"], name="waiver_once")]
+
+
+class Obligation(models.Model):
+    """What a host that lost a zone to a forced action still has to confirm: that it does not run it, autoboot off.
+
+    `owner_hostid`: the loser, which need not be known here. `zone_name`: as the loser calls the zone. `generation`:
+    of the host data that made the new owner. `order_id`: the order that took the zone. One open per (zone, loser).
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    zone = models.ForeignKey(Zone, on_delete=models.PROTECT, related_name="obligations")
+    owner_hostid = models.CharField(max_length=8)
+    zone_name = models.CharField(max_length=64)
+    new_owner_hostid = models.CharField(max_length=8)
+    generation = models.BigIntegerField()
+    order_id = models.UUIDField()
+    opened_at = models.DateTimeField()
+    met_at = models.DateTimeField(null=True)
+    met_how = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        ordering = ["-opened_at"]
+        indexes = [models.Index(fields=["owner_hostid"], name="obligation_by_loser")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["zone", "owner_hostid"], condition=models.Q(met_at__isnull=True), name="obligation_one_open"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.zone_name} lost by {self.owner_hostid}"

@@ -7,11 +7,12 @@ rollback: `tampered`; else `torn`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any, Final, NamedTuple
-from uuid import UUID
+from typing import Final
 
 from apps.conflicts.models import Conflict
+from apps.conflicts.policy_identity import hostid_collision, storage_shared
+from apps.conflicts.policy_returns import has_lost, return_pending, running_losers
+from apps.conflicts.seen import Found, PlacementSeen, SightingSeen, ZoneSeen
 from kernelzone.facts import NAMES_OWNER, ReadingFacts, RecordFacts, RegionStatus
 from kernelzone.ownership import is_over, weight
 
@@ -22,14 +23,18 @@ SEVERITY: Final = {
     Kind.FORCED_OUTSIDE: Severity.CRITICAL,
     Kind.DOUBLE_RUN: Severity.CRITICAL,
     Kind.TAMPERED: Severity.CRITICAL,
+    Kind.HOSTID_COLLISION: Severity.CRITICAL,
     Kind.HELD_ELSEWHERE: Severity.HIGH,
     Kind.KEY_WRONG: Severity.HIGH,
     Kind.TORN: Severity.HIGH,
+    Kind.STORAGE_SHARED: Severity.HIGH,
+    Kind.RETURN_PENDING: Severity.HIGH,
     Kind.STALE_CONFIGURATION: Severity.LOW,
 }
 
 _ACTIVE: Final = frozenset({"ready", "running"})
 _IN_USE: Final = frozenset({"installed", "ready", "running"})
+_LEFT: Final = frozenset({"configured", "unavailable"})
 _STAYS_PROVED: Final = frozenset({"ROLLBACK", "CLONE_SUSPECTED"})
 _TORN: Final = frozenset(
     {
@@ -40,52 +45,6 @@ _TORN: Final = frozenset(
         RegionStatus.UNREADABLE,
     }
 )
-
-
-class SightingSeen(NamedTuple):
-    """The newest reading one host has of one boot storage, and when it last said so."""
-
-    host: int
-    storage: int
-    owner_hostid: str
-    reading: int
-    confirmed_at: datetime
-    facts: ReadingFacts
-
-
-class PlacementSeen(NamedTuple):
-    """One placement as its host last reported it. `auxiliary` are Solaris' words."""
-
-    host: int
-    owner_hostid: str
-    state: str
-    auxiliary: tuple[str, ...]
-    state_since: datetime
-    last_seen_at: datetime
-    is_silent: bool
-
-
-class ZoneSeen(NamedTuple):
-    """All the rules look at.
-
-    `warranted`: payload digests of those forced orders of ours for this zone that host data names. `claimants`: owner
-    hostids that the open conflict `held-elsewhere` names: one that fell silent since has not stopped wanting the zone.
-    """
-
-    zone: UUID
-    placements: tuple[PlacementSeen, ...]
-    sightings: tuple[SightingSeen, ...]
-    warranted: frozenset[str] = frozenset()
-    claimants: frozenset[str] = frozenset()
-
-
-class Found(NamedTuple):
-    """One conflict that is proved. `host`: where it was seen, and what a door would act on."""
-
-    kind: Conflict.Kind
-    host: int | None
-    reading: int | None
-    facts: dict[str, Any]
 
 
 def conflicts_of(zone: ZoneSeen) -> list[Found]:
@@ -144,9 +103,9 @@ def _wants(placement: PlacementSeen, record: RecordFacts, zone: ZoneSeen) -> boo
         return False
     if placement.is_silent and placement.owner_hostid not in zone.claimants:
         return False
-    if placement.state == "unavailable":
+    if placement.state == "unavailable" and not has_lost(placement, record):
         return True
-    return placement.state == "configured" and not _owner_has_it(zone, record)
+    return placement.state in _LEFT and not _owner_has_it(zone, record)
 
 
 def _owner_has_it(zone: ZoneSeen, record: RecordFacts) -> bool:
@@ -160,7 +119,7 @@ def _stale_configuration(zone: ZoneSeen) -> Found | None:
     truth = truth_of(zone)
     if truth is None or not _owner_has_it(zone, truth[1]):
         return None
-    left = [one for one in zone.placements if one.state == "configured" and one.owner_hostid != truth[1].owner_hostid]
+    left = [one for one in zone.placements if _is_left(one, truth[1])]
     if not left:
         return None
     return Found(
@@ -171,9 +130,18 @@ def _stale_configuration(zone: ZoneSeen) -> Found | None:
     )
 
 
+def _is_left(placement: PlacementSeen, record: RecordFacts) -> bool:
+    """Whether the host has the zone configured and nothing more; one it was taken from stays unavailable there."""
+    if placement.owner_hostid == record.owner_hostid:
+        return False
+    return placement.state == "configured" or (placement.state == "unavailable" and has_lost(placement, record))
+
+
 def _double_run(zone: ZoneSeen) -> Found | None:
     active = [one for one in zone.placements if one.state in _ACTIVE and not _migrates(one)]
     together = [one for one in active if any(other is not one and _overlap(one, other) for other in active)]
+    # one that runs where the zone was taken is alarm enough: the new owner may start it at any moment
+    together += [one for one in running_losers(zone) if one not in together and not _migrates(one)]
     if not together:
         return None
     newest = max(together, key=lambda one: one.state_since)
@@ -294,4 +262,7 @@ RULES: Final[tuple[Callable[[ZoneSeen], Found | None], ...]] = (
     _key_wrong,
     _torn,
     _stale_configuration,
+    return_pending,
+    storage_shared,
+    hostid_collision,
 )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from apps.accounts.models import User
 from apps.accounts.selectors import has_permission, require
 from apps.base.errors import NotFound
-from apps.conflicts.models import Conflict, EvidenceSheet
+from apps.conflicts.models import Conflict, EvidenceSheet, Obligation
 from apps.jobs.models import Job
 from apps.zones.models import Reading, Sighting, Zone
 from kernelzone.zoneadm import InUse, ctime, in_use_message
@@ -66,6 +66,17 @@ def in_use_of(reading: Reading, zone_name: str) -> InUse | None:
         record["boot_environment_uuid"] or "",
         ctime(record["updated_at"]),
     )
+
+
+def obligations_of_zone(zone: Zone) -> QuerySet[Obligation]:
+    """Return what hosts that lost the zone had to confirm, the open ones first, the newest ten."""
+    return Obligation.objects.filter(zone=zone).order_by(F("met_at").desc(nulls_first=True), "-opened_at")[:10]
+
+
+def obligations_of_host(owner_hostid: str) -> QuerySet[Obligation]:
+    """Return what this host had to confirm that it lost, the open ones first, the newest ten."""
+    rows = Obligation.objects.filter(owner_hostid=owner_hostid)
+    return rows.order_by(F("met_at").desc(nulls_first=True), "-opened_at")[:10]
 
 
 def latest_sheet(zone: Zone) -> EvidenceSheet | None:

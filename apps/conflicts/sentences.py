@@ -60,6 +60,8 @@ def _tampered(conflict: Conflict, names: Names) -> str:
 
 def _double_run(conflict: Conflict, names: Names) -> str:
     count = len(conflict.facts.get("running_on", []))
+    if count == 1:
+        return f"{_here(conflict)} runs it, though it was taken over: two hosts may write to one boot storage."
     return f"{count} hosts run it at once, {_here(conflict)} among them: they write to one boot storage."
 
 
@@ -75,6 +77,24 @@ def _stale_configuration(conflict: Conflict, names: Names) -> str:
     return f"{_here(conflict)} still configures it, though {_owner(conflict, names)} owns it."
 
 
+def _return_pending(conflict: Conflict, names: Names) -> str:
+    state = str(conflict.facts.get("state", "unknown")).replace("-", " ")
+    return (
+        f"{_here(conflict)} has come back after {_owner(conflict, names)} took it, and still has to confirm: {state}."
+    )
+
+
+def _storage_shared(conflict: Conflict, names: Names) -> str:
+    zones = " and ".join(conflict.facts.get("names", []))
+    return f"Different zones are configured on one boot storage: {zones}, the last one on {_here(conflict)}."
+
+
+def _hostid_collision(conflict: Conflict, names: Names) -> str:
+    hostid, others = conflict.facts.get("owner_hostid", ""), ", ".join(conflict.facts.get("others", []))
+    host = names.get(hostid) or named(conflict.host, hostid)
+    return f"Two hosts answer with hostid {hostid}: {host}, and {others}. Host data that names it names nobody."
+
+
 _SENTENCES: Final[dict[Conflict.Kind, Callable[[Conflict, Names], str]]] = {
     Kind.HELD_ELSEWHERE: _held_elsewhere,
     Kind.KEY_WRONG: _key_wrong,
@@ -83,4 +103,7 @@ _SENTENCES: Final[dict[Conflict.Kind, Callable[[Conflict, Names], str]]] = {
     Kind.DOUBLE_RUN: _double_run,
     Kind.FORCED_OUTSIDE: _forced_outside,
     Kind.STALE_CONFIGURATION: _stale_configuration,
+    Kind.RETURN_PENDING: _return_pending,
+    Kind.STORAGE_SHARED: _storage_shared,
+    Kind.HOSTID_COLLISION: _hostid_collision,
 }

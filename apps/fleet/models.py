@@ -131,6 +131,8 @@ class Host(models.Model):
     boot_id = models.CharField(max_length=64, blank=True)
     state_sha256 = models.CharField(max_length=64, blank=True)
     state_taken_at = models.DateTimeField(null=True)
+    # boot ids it had before, the newest first: one that comes back is another machine's
+    boot_ids = models.JSONField(default=list)
     maintenance_since = models.DateTimeField(null=True)
     maintenance_on_host = models.CharField(max_length=255, blank=True)
     first_seen_at = models.DateTimeField(auto_now_add=True)
@@ -144,6 +146,32 @@ class Host(models.Model):
 
     def __str__(self) -> str:
         return self.hostname or self.owner_hostid
+
+
+class HostidClaim(models.Model):
+    """Somebody else who answers as this host: another agent, or (`agent` null) a machine whose boot id came back.
+
+    `noted_at`: when its conflicts were looked at; `ended_at`: nobody has made the claim for a while.
+    """
+
+    host = models.ForeignKey(Host, on_delete=models.PROTECT, related_name="hostid_claims")
+    agent = models.ForeignKey(Agent, null=True, on_delete=models.PROTECT, related_name="hostid_claims")
+    boot_id = models.CharField(max_length=64, blank=True)
+    hostname = models.CharField(max_length=255, blank=True)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    noted_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["host", "agent", "boot_id"], name="hostid_claim_once", nulls_distinct=False)
+        ]
+
+    def __str__(self) -> str:
+        if self.agent is not None:
+            return f"the agent {self.agent.name}"
+        return f"a machine with boot id {self.boot_id[:12]}"
 
 
 class HostIdentity(models.Model):

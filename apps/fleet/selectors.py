@@ -15,7 +15,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.accounts.selectors import has_permission, require
 from apps.base.errors import NotFound
-from apps.fleet.models import Agent, AuthorityKey, Deployment, Host, JoinToken
+from apps.fleet.models import Agent, AuthorityKey, Deployment, Host, HostidClaim, JoinToken
 
 MAX_AUTHORITY_KEYS: Final = 2
 
@@ -77,6 +77,14 @@ def hosts_by_owner_hostid(owner_hostids: Iterable[str]) -> dict[str, Host]:
     """Return owner hostid to host, for those that are known; one query."""
     found = Host.objects.select_related("agent").filter(owner_hostid__in=set(owner_hostids))
     return {host.owner_hostid: host for host in found}
+
+
+def collided_hostids() -> dict[str, tuple[str, ...]]:
+    """Return owner hostid to who else answers under it, for those where somebody does."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in HostidClaim.objects.filter(ended_at=None).select_related("host", "agent").order_by("pk"):
+        found[row.host.owner_hostid] = (*found.get(row.host.owner_hostid, ()), str(row))
+    return found
 
 
 def trusted_agent(agent_uuid: UUID) -> Agent | None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.base.errors import InvalidInput, NotFound
 from apps.base.text import clean_text
+from apps.fleet.collisions import note_boot, note_claims
 from apps.fleet.errors import AgentExists, KeyInUse
 from apps.fleet.models import Agent, Host, HostIdentity
 from apps.fleet.selectors import host_for_update
@@ -109,8 +110,10 @@ def retire_host(owner_hostid: str, *, actor: User) -> Host:
 def record_host_facts(seen: Sequence[tuple[Host, HostFacts]], *, now: datetime) -> None:
     """The hosts and their identities are as `seen` says, the last word on each counting. The caller's transaction."""
     newest = {host.pk: (host, _as_kept(facts)) for host, facts in seen}
+    claims = [note_boot(host, facts) for host, facts in newest.values()]
     changed = [host for host, facts in newest.values() if _copy_facts(host, facts)]
-    Host.objects.bulk_update(changed, _SAID_BY_HOST, batch_size=200)
+    Host.objects.bulk_update(changed, [*_SAID_BY_HOST, "boot_ids"], batch_size=200)
+    note_claims((one for one in claims if one is not None), now)
     Host.objects.filter(pk__in=list(newest)).update(inspected_at=now, last_heard_at=now)
     _record_identities(list(newest.values()), now)
 

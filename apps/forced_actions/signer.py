@@ -19,6 +19,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, t
 from django.utils import timezone
 
 from apps.fleet.selectors import deployment_uuid
+from apps.forced_actions.obligations import sign_obligations
 from apps.forced_actions.release import (
     Refused,
     check_plain,
@@ -91,6 +92,7 @@ def run(key: Ed25519PrivateKey, *, is_stopping: Callable[[], bool]) -> None:
         try:
             if time.monotonic() >= beacon_at:
                 sign_beacon(key)
+                sign_obligations(key)
                 beacon_at = time.monotonic() + BEACON_EVERY.total_seconds()
             signed = sign_jobs(key)
         except (OperationalError, InterfaceError) as fault:

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST
 
 from apps.fleet.models import Agent
 from apps.fleet.selectors import trusted_agent
-from apps.jobs.models import SignedBeacon
+from apps.jobs.models import SignedBeacon, SignedObligations
 from apps.jobs.services.doubles import Posted
 from apps.jobs.services.inbox import open_posted, store_reports
 from kernelzone import strict
@@ -72,7 +72,8 @@ def reports(request: HttpRequest) -> JsonResponse:
     if held is None:
         raise NotTaken(403, "report_agent", "no trusted agent has this uuid")
     beacon = SignedBeacon.objects.values_list("envelope", flat=True).first()
-    return JsonResponse({**held._asdict(), "beacon": beacon, "obligations": None}, status=202)
+    lost = SignedObligations.objects.filter(agent=agent).values_list("envelope", flat=True).first()
+    return JsonResponse({**held._asdict(), "beacon": beacon, "obligations": lost}, status=202)
 
 
 def _unpacked(request: HttpRequest) -> bytes:

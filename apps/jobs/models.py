@@ -120,3 +120,18 @@ class SignedBeacon(models.Model):
     id = models.SmallIntegerField(primary_key=True, default=1)
     envelope = models.TextField()
     signed_at = models.DateTimeField()
+
+
+class SignedObligations(models.Model):
+    """What the hosts of one agent have lost and not confirmed, written by the signer alone.
+
+    `content_sha256`: of what it says without its time; it is signed anew only when that changes.
+    """
+
+    agent = models.OneToOneField(Agent, primary_key=True, on_delete=models.PROTECT, related_name="signed_obligations")
+    envelope = models.TextField()
+    content_sha256 = models.CharField(max_length=64)
+    signed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"obligations of {self.agent_id}"

@@ -50,6 +50,7 @@ def placement_out(placement: Placement) -> dict[str, Any]:
         "state": placement.state,
         "auxiliary": placement.auxiliary,
         "autoboot": placement.autoboot,
+        "held_back": placement.held_back or None,
         "key_id": placement.key_id or None,
         "evacuation_target": placement.evacuation_target or None,
         "state_since": placement.state_since,

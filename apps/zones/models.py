@@ -54,6 +54,8 @@ class Placement(models.Model):
     """One zone as one host knows it. `gone_at`: the host no longer configures it.
 
     `state` and `auxiliary` are Solaris' words as last reported; `key_id` is of the configured key, "" without one.
+    `also_on`: names of other zones that boot storage it configures belongs to. `held_back`: why the host's return guard
+    keeps it from booting (`host-data`, `obligation`), "" when it does not.
     `evacuation_target`: where `sysadm evacuate` would take it, "" where nothing is set or nobody asked.
     """
 
@@ -66,6 +68,8 @@ class Placement(models.Model):
     key_id = models.CharField(max_length=32, blank=True)
     configuration_sha256 = models.CharField(max_length=64, blank=True)
     evacuation_target = models.CharField(max_length=300, blank=True)
+    also_on = models.JSONField(default=list)
+    held_back = models.CharField(max_length=16, blank=True)
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     state_since = models.DateTimeField()

@@ -23,6 +23,7 @@ from apps.conflicts.selectors import (
     conflicts_visible_to,
     latest_sheet,
     name_here,
+    obligations_of_zone,
     sheet_progress,
     zoneadm_message,
 )
@@ -172,6 +173,7 @@ def _context(request: HttpRequest, conflict: Conflict, now: datetime) -> dict[st
         "words": conflict.zone.persons_words.select_related("person").order_by("-said_at")[:5],
         "ways": [(way, door_title(way, conflict)) for way in ways],
         "waivable": [(way, door_title(way, conflict)) for way in ways if _may_be_waived(way)],
+        "obligations": list(obligations_of_zone(conflict.zone)),
         "open_action": open_forced_action(conflict.zone),
         "actions": forced_actions_visible_to(request.user).filter(conflict=conflict)[:5],
         "events": events_about("conflict", conflict.pk)[:EVENTS_SHOWN],
@@ -221,4 +223,7 @@ _TITLES: Final = {
     Conflict.Kind.DOUBLE_RUN: "runs on two hosts at once",
     Conflict.Kind.FORCED_OUTSIDE: "was forced by hand",
     Conflict.Kind.STALE_CONFIGURATION: "has a configuration left behind",
+    Conflict.Kind.RETURN_PENDING: "was taken from a host that has come back",
+    Conflict.Kind.STORAGE_SHARED: "shares its boot storage with another zone",
+    Conflict.Kind.HOSTID_COLLISION: "is on a host whose hostid is not its own alone",
 }

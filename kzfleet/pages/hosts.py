@@ -17,6 +17,7 @@ from apps.accounts.selectors import has_permission
 from apps.base import live
 from apps.base.errors import NotFound
 from apps.conflicts.models import Conflict
+from apps.conflicts.selectors import obligations_of_host
 from apps.conflicts.sentences import conflict_sentence, hostids_in
 from apps.conflicts.wording import silence
 from apps.fleet.models import Host
@@ -107,6 +108,7 @@ def _host_context(request: HttpRequest, host: Any) -> dict[str, Any]:
         "placements": [(_mark(one, host), one) for one in placements],
         "gone": Placement.objects.filter(host=host).exclude(gone_at=None).count(),
         "conflicts": _with_sentences(conflicts.select_related("zone", "host")),
+        "obligations": list(obligations_of_host(host.owner_hostid)),
         "identities": list(host.identities.order_by("-last_seen_at")),
         "jobs": list(jobs.order_by("-created_at")[:10]),
         "events": list(events_about("host", host.owner_hostid)[:12]),

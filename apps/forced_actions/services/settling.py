@@ -7,7 +7,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from django.utils import timezone
+
 from apps.conflicts.models import Conflict
+from apps.conflicts.obligations import Loss, open_obligation
 from apps.fleet.models import Agent
 from apps.forced_actions.models import ForcedAction, Warrant
 from apps.forced_actions.selectors import job_of, latest_warrant
@@ -212,8 +215,18 @@ def _succeed(action: ForcedAction) -> None:
         if action.vetoed_at is not None:
             append("forced-action.veto-too-late", actor=CONTROL, subjects=subjects_of(action), data={})
         _end(action, Move.SUCCEED, "done", f"A reading by {action.target} after the act names it as the owner.")
+        _oblige_loser(action)
         if action.conflict_id is not None:
             _close_conflict(action, action.conflict_id)
+
+
+def _oblige_loser(action: ForcedAction) -> None:
+    """The host that lost the zone has to confirm that it neither runs it nor will boot it."""
+    seen = Sighting.objects.filter(storage__zone=action.zone, host=action.target).select_related("reading")
+    generation = max((row.reading.generation for row in seen), default=0)
+    if action.job_id is not None:
+        target = action.target.owner_hostid
+        open_obligation(Loss(action.zone, action.loser_hostid, target, generation, action.job_id), timezone.now())
 
 
 def _close_conflict(action: ForcedAction, conflict_id: UUID) -> None:

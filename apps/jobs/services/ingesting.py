@@ -16,10 +16,12 @@ import structlog
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
+from apps.fleet.collisions import note_claims
 from apps.fleet.models import Agent
 from apps.history.actors import agent as agent_actor
 from apps.history.services import append, events_last
 from apps.jobs.models import ReportEnvelope, ReportSeen
+from apps.jobs.services.claiming import claim_in
 from apps.jobs.services.reading_reports import REFUSALS, Item, ReportRefused, read_rows
 from apps.jobs.services.taking import take_answer, take_routine
 
@@ -80,6 +82,7 @@ def _take_in(items: list[Item], now: datetime) -> None:
         take_routine(items, now)
     elif items[0].refused is None:
         _take_or_refuse(items[0], now)
+    note_claims((claim for item in items if (claim := claim_in(item)) is not None), now)
     for item in items:
         if item.refused is not None:
             _put_aside(item.row, item.agent, item.refused, item)

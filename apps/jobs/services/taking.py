@@ -11,11 +11,13 @@ from django.conf import settings
 from django.db.models import Max
 from django.utils.module_loading import import_string
 
+from apps.fleet.collisions import note_claims
 from apps.fleet.models import Host
 from apps.fleet.services import confirm_states, forget_states, record_states
 from apps.history.actors import agent as agent_actor
 from apps.jobs.models import Job, JobLine
 from apps.jobs.results import TakenResult
+from apps.jobs.services.claiming import claims_of
 from apps.jobs.services.moving import move_job
 from apps.jobs.services.reading_reports import REFUSALS, Item, ReportRefused
 from apps.jobs.workflow import FINISHED_BY_REPORT, NEXT, Move, State
@@ -149,7 +151,10 @@ def _note_heard(items: Sequence[Item], now: datetime) -> None:
     Host.objects.filter(pk__in=spoken_for).update(last_heard_at=now)
     for item in items:
         if isinstance(item.result, Heartbeat):
-            Host.objects.filter(agent=item.agent, owner_hostid__in=item.result.hosts).update(last_heard_at=now)
+            named = item.result.hosts
+            heard = Host.objects.filter(agent=item.agent, owner_hostid__in=named).update(last_heard_at=now)
+            if heard < len(named):
+                note_claims(claims_of(item.agent, named), now)
 
 
 def _code(item: Item) -> str:

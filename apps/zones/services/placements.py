@@ -19,6 +19,7 @@ _REPORTED: Final = (
     "state",
     "auxiliary",
     "autoboot",
+    "also_on",
     "key_id",
     "configuration_sha256",
     "evacuation_target",
@@ -33,6 +34,7 @@ class Configured(NamedTuple):
     host: Any
     facts: PlacementFacts
     storage: BootStorage
+    also_on: tuple[str, ...] = ()
 
 
 class _Sorted(NamedTuple):
@@ -103,6 +105,7 @@ def _reported(one: Configured) -> dict[str, Any]:
         "state": one.facts.state,
         "auxiliary": list(one.facts.auxiliary),
         "autoboot": one.facts.autoboot,
+        "also_on": list(one.also_on),
         "key_id": one.facts.key_id or "",
         "configuration_sha256": one.facts.configuration_sha256 or "",
         "evacuation_target": shown(one.facts.evacuation_target or "", _LONGEST_TARGET),

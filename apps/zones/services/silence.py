@@ -10,15 +10,18 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from apps.fleet.collisions import claims_to_note, take_noted
 from apps.fleet.selectors import silent_hosts
 from apps.history.services import events_last
 from apps.zones.models import Placement, SilentHost
 
 
 def note_silence() -> int:
-    """Return how many hosts fell silent or speak again since the last call; their zones were looked at anew."""
+    """Return how many hosts fell silent, speak again, or are claimed by two, since the last call; their zones were
+    looked at anew.
+    """
     now = timezone.now()
-    if not any(_changes(now)):
+    if not any(_changes(now)) and not claims_to_note(now).exists():
         return 0
     return _note_changes(now)
 
@@ -31,12 +34,13 @@ def _note_changes(now: datetime) -> int:
         [SilentHost(host_id=host, noted_at=now) for host in sorted(fallen)], ignore_conflicts=True
     )
     SilentHost.objects.filter(host__in=back).delete()
-    touched = _zones_of(fallen | back)
+    claimed = take_noted(now)
+    touched = _zones_of(fallen | back | claimed)
     if touched:
         with events_last():
             for path in settings.ZONES_TOUCHED:
                 import_string(path)(touched, now)
-    return len(fallen) + len(back)
+    return len(fallen | back | claimed)
 
 
 def _changes(now: datetime) -> tuple[set[int], set[int]]:

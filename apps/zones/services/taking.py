@@ -17,6 +17,7 @@ from apps.jobs.results import TakenResult
 from apps.zones.identity import Named, storage_identity, storages_of
 from apps.zones.models import BootStorage
 from apps.zones.services.admitting import Placements, admitted, devices_of
+from apps.zones.services.holding_back import note_held_back
 from apps.zones.services.owners import settle_owners
 from apps.zones.services.placements import Configured, note_placements
 from apps.zones.services.readings import Seen, record_readings
@@ -34,6 +35,7 @@ def take_inspections(taken: Sequence[TakenResult]) -> None:
         for one in taken:
             ever.setdefault(one.host, []).extend(one.result.placements)
         _take(placements, admitted(_seen(taken), ever), are_whole=True, now=now)
+        note_held_back([(one.host, one.result.held_back) for one in newest.values()], now=now)
         for path in settings.CONFIGURATIONS_TAKEN:
             import_string(path)(list(newest.values()), now)
 
@@ -60,11 +62,7 @@ def _seen(taken: Iterable[TakenResult]) -> list[Seen]:
 
 def _take(placements: Placements, seen: list[Seen], *, are_whole: bool, now: datetime) -> None:
     storages = storages_of([*_named_by_placements(placements), *_named_by_readings(seen)])
-    configured = [
-        Configured(host, facts, _first_storage(host.owner_hostid, facts, storages.rows))
-        for host, found in placements.items()
-        for facts in found
-    ]
+    configured = [_configured(host, facts, storages.rows) for host, found in placements.items() for facts in found]
     touched = storages.moved
     touched |= note_placements(configured, whole_hosts=list(placements) if are_whole else [], now=now)
     recorded = record_readings(seen, storages.rows, now=now)
@@ -108,6 +106,9 @@ def _verified_uuid(facts: ReadingFacts) -> UUID | None:
     return facts.zone_uuid if is_verified else None
 
 
-def _first_storage(owner_hostid: str, facts: PlacementFacts, storages: dict[str, BootStorage]) -> BootStorage:
-    first = min(devices_of(owner_hostid, facts), key=lambda device: (device.bootpri, device.id))
-    return storages[storage_identity(first.uri, first.device_ids, owner_hostid)]
+def _configured(host: Host, facts: PlacementFacts, storages: dict[str, BootStorage]) -> Configured:
+    """Return the placement with its first boot storage, which says whose it is, and what its others say."""
+    devices = sorted(devices_of(host.owner_hostid, facts), key=lambda device: (device.bootpri, device.id))
+    first, *others = (storages[storage_identity(one.uri, one.device_ids, host.owner_hostid)] for one in devices)
+    also_on = {one.zone.name for one in others if one.zone_id != first.zone_id}
+    return Configured(host, facts, first, tuple(sorted(also_on)))

@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from apps.conflicts.models import Conflict
-from apps.conflicts.policy import RULES, SEVERITY, PlacementSeen, SightingSeen, ZoneSeen, conflicts_of
+from apps.conflicts.policy import RULES, SEVERITY, conflicts_of
+from apps.conflicts.seen import ObligationSeen, PlacementSeen, SightingSeen, ZoneSeen
 from kernelzone.facts import ReadingFacts, RecordFacts, RegionStatus
 from kernelzone.words import Digest, HostId, ZoneName
 
@@ -67,17 +68,25 @@ def sighting(
 
 
 def placement(
-    host: str, state: str, *words: str, is_silent: bool = False, since_s: int = 600, seen_s: int = 0
+    host: str, state: str, *words: str, is_silent: bool = False, since_s: int = 600, seen_s: int = 0, **fields: Any
 ) -> PlacementSeen:
     since, seen = (NOW - timedelta(seconds=ago) for ago in (since_s, seen_s))
-    return PlacementSeen(HOSTS[host], host, state, words, since, seen, is_silent)
+    return PlacementSeen(HOSTS[host], host, state, words, since, seen, is_silent, **fields)
+
+
+def obligation(loser: str = THEIRS, *, since_s: int = 300, is_silent: bool = False, **fields: Any) -> ObligationSeen:
+    values = {"new_owner_hostid": OURS, "generation": 7, "since": NOW - timedelta(seconds=since_s)}
+    return ObligationSeen(owner_hostid=loser, host=HOSTS.get(loser), is_silent=is_silent, **values | fields)
 
 
 def found(*seen: Any, **fields: Any) -> dict[Conflict.Kind, Any]:
     """Return kind to what was found in a zone of these placements and sightings."""
     placements = tuple(one for one in seen if isinstance(one, PlacementSeen))
     sightings = tuple(one for one in seen if isinstance(one, SightingSeen))
-    return {one.kind: one for one in conflicts_of(ZoneSeen(uuid4(), placements, sightings, **fields))}
+    lost = tuple(one for one in seen if isinstance(one, ObligationSeen))
+    collided = {hostid: others for one in seen if isinstance(one, dict) for hostid, others in one.items()}
+    zone = ZoneSeen(uuid4(), placements, sightings, obligations=lost, collided=collided, **fields)
+    return {one.kind: one for one in conflicts_of(zone)}
 
 
 BOTH_KEYID = {"A": "HD_KEYID", "B": "HD_KEYID"}
@@ -85,6 +94,10 @@ HEALTHY = (placement(THEIRS, "installed"), sighting(THEIRS))
 WRONG_KEY = sighting(
     OURS, "UNREADABLE", slot_errors=BOTH_KEYID, key_ids=(OTHER_KEY, OTHER_KEY), raw_sha256=Digest("e" * 64)
 )
+TAKEN = record(
+    OURS, flags=("forced",), previous_owner_hostid=HostId(THEIRS), warrant_sha256=Digest(WARRANT), state="installed"
+)
+OWNED_HERE = (placement(OURS, "installed"), sighting(OURS, says=TAKEN))
 BY_HAND = record(OURS, flags=("forced",), previous_owner_hostid=HostId(THEIRS))
 
 CASES: dict[str, tuple[tuple[Any, ...], set[Conflict.Kind]]] = {
@@ -170,6 +183,72 @@ CASES: dict[str, tuple[tuple[Any, ...], set[Conflict.Kind]]] = {
         (sighting(OURS, says=dataclasses.replace(BY_HAND, warrant_sha256=Digest("f" * 64))),),
         {Kind.FORCED_OUTSIDE},
     ),
+    # return-pending, and what else follows a takeover
+    "taken, its loser away": ((*OWNED_HERE, obligation(is_silent=True)), set()),
+    "taken, its loser back": (
+        (*OWNED_HERE, placement(THEIRS, "installed"), obligation()),
+        {Kind.RETURN_PENDING},
+    ),
+    "taken, its loser back without the zone": ((*OWNED_HERE, obligation()), {Kind.RETURN_PENDING}),
+    "taken from a host nobody knows": ((*OWNED_HERE, obligation("00000001", is_silent=True)), set()),
+    "taken, its loser back and running it": (
+        (*OWNED_HERE, placement(THEIRS, "running"), obligation()),
+        {Kind.RETURN_PENDING, Kind.DOUBLE_RUN},
+    ),
+    "taken, its loser running it when it was last seen, before that": (
+        (*OWNED_HERE, placement(THEIRS, "running", is_silent=True, seen_s=400), obligation(is_silent=True)),
+        set(),
+    ),
+    "taken, its loser held back for good": (
+        (*OWNED_HERE, placement(THEIRS, "unavailable")),
+        {Kind.STALE_CONFIGURATION},
+    ),
+    "taken, its loser held back, and the new owner gone": (
+        (
+            placement(OURS, "installed", is_silent=True),
+            sighting(OURS, says=TAKEN),
+            placement(THEIRS, "unavailable"),
+        ),
+        {Kind.HELD_ELSEWHERE},
+    ),
+    # storage-shared
+    "two zones of one host on one boot storage": (
+        (placement(THEIRS, "installed", name="a"), placement(THEIRS, "configured", name="b"), sighting(THEIRS)),
+        {Kind.STORAGE_SHARED},
+    ),
+    "two zones of two hosts on one boot storage": (
+        (
+            placement(THEIRS, "installed", name="a", key_id=KEY),
+            placement(OURS, "configured", name="b", key_id=OTHER_KEY),
+            sighting(THEIRS),
+        ),
+        {Kind.STORAGE_SHARED, Kind.STALE_CONFIGURATION},
+    ),
+    "another name and no key on the second host": (
+        (placement(THEIRS, "installed", name="a", key_id=KEY), placement(OURS, "incomplete", name="b")),
+        {Kind.STORAGE_SHARED},
+    ),
+    "one zone under two names, with one key": (
+        (
+            placement(THEIRS, "installed", name="a", key_id=KEY),
+            placement(OURS, "incomplete", name="b", key_id=KEY),
+        ),
+        set(),
+    ),
+    "one zone under one name, its key not on the second host yet": (
+        (placement(THEIRS, "installed", name="a", key_id=KEY), placement(OURS, "incomplete", name="a")),
+        set(),
+    ),
+    "a second boot device that is another zone's": (
+        (placement(THEIRS, "installed", name="a", also_on=("b",)), sighting(THEIRS)),
+        {Kind.STORAGE_SHARED},
+    ),
+    # hostid-collision
+    "somebody else answers as its host": ((*HEALTHY, {THEIRS: ("the agent b",)}), {Kind.HOSTID_COLLISION}),
+    "somebody else answers as the owner, which configures nothing": (
+        (sighting(OURS), {THEIRS: ("the agent b",)}),
+        {Kind.HOSTID_COLLISION},
+    ),
 }
 
 
@@ -237,6 +316,12 @@ def test_of_two_whole_readings_the_higher_generation_is_believed() -> None:
 
     assert Kind.HELD_ELSEWHERE in found(claim, old, new)
     assert Kind.HELD_ELSEWHERE not in found(claim, old)
+
+
+def test_a_loser_that_fell_silent_again_has_not_confirmed_anything() -> None:
+    silent = (*OWNED_HERE, obligation(is_silent=True))
+
+    assert Kind.RETURN_PENDING in found(*silent, returned=frozenset({THEIRS}))
 
 
 # --- Solaris: what an attach said is all there is --------------------------------------------------------------------
