@@ -7,6 +7,7 @@ rollback: `tampered`; else `torn`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from apps.conflicts.models import Conflict
