@@ -56,7 +56,6 @@ class Verb(StrEnum):
     RENAME = "rename"
     VERIFY = "verify"
     APPLY = "apply"
-    SAVECORE = "savecore"
     MARK_INCOMPLETE = "mark-incomplete"
     MARK_UNAVAILABLE = "mark-unavailable"
 
@@ -110,7 +109,6 @@ NEXT: Final[dict[tuple[ZoneState, Verb], ZoneState]] = {
             Verb.VERIFY: (*_RESTING, ZoneState.INCOMPLETE, ZoneState.READY, ZoneState.RUNNING),
             Verb.RENAME: _RESTING,
             Verb.APPLY: (ZoneState.INSTALLED, ZoneState.READY, ZoneState.RUNNING),
-            Verb.SAVECORE: (ZoneState.RUNNING,),
         }.items()
         for state in allowed
     },

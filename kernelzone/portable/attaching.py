@@ -8,16 +8,23 @@ from typing import Final
 from uuid import uuid4
 
 from kernelzone.facts import BootDevice
-from kernelzone.hostdata import HostDataState, Record
+from kernelzone.hostdata import HostDataState, Record, RecordFlags, doubts
 from kernelzone.portable import changes
 from kernelzone.portable.changes import Writer
 from kernelzone.portable.host import Host
 from kernelzone.portable.keys import settle_key, stage_new_key
 from kernelzone.portable.placement import KEY_BYTES
-from kernelzone.portable.reading import Look
+from kernelzone.portable.reading import Look, device_guid
 from kernelzone.portable.turn import Turn
 from kernelzone.portable.unused import refuse_unless_unused
-from kernelzone.portable.verdicts import Refused, said, true_record, usable_record
+from kernelzone.portable.verdicts import (
+    Refused,
+    refuse_unless_ours_or_free,
+    said,
+    true_record,
+    warned,
+    whole_records,
+)
 from kernelzone.states import AuxiliaryState, ZoneState
 from kernelzone.zoneadm import Extended
 
@@ -53,16 +60,16 @@ def written_anew(turn: Turn, looks: list[Look]) -> None:
 
 
 def attach(turn: Turn, extended: Extended | None, warrant_digest: bytes | None) -> tuple[str, ...]:
-    """Make this host the owner, in the way `extended` says; return no lines. What was said goes to the attach log."""
+    """Make this host the owner, in the way `extended` says; return warnings. What was said goes to the attach log."""
     zone = turn.placement.zone
     try:
         _ATTACHES[extended](turn, warrant_digest)
-        finish(turn)
+        lines = finish(turn)
     except Refused as refused:
         write_log(turn.host, zone, "attach", tuple(refused.text.splitlines()))
         raise
-    write_log(turn.host, zone, "attach", ("Attach: Succeeded",))
-    return ()
+    write_log(turn.host, zone, "attach", (*lines, "Attach: Succeeded"))
+    return lines
 
 
 def finish(turn: Turn) -> tuple[str, ...]:
@@ -76,27 +83,58 @@ def finish(turn: Turn) -> tuple[str, ...]:
         raise Refused("NOT_OWNER", said(turn.placement.zone, "host data does not name this host"))
     auxiliary = (str(AuxiliaryState.SUSPENDED),) if record.suspend_image_digest else ()
     turn.save(ZoneState.INSTALLED, auxiliary=auxiliary)
-    return ()
+    return _lost_words(turn) if RecordFlags.INITIALISED in record.flags else ()
+
+
+def _lost_words(turn: Turn) -> tuple[str, ...]:
+    """Return the warnings about what an initialisation of host data has cost."""
+    lines = ["host data was begun anew: the clock offset and the OpenBoot variables are reset"]
+    path = turn.placement.suspend_path()
+    if path and path.exists():
+        lines.append(f"the suspend image {path} is lost: it is sealed under the old key; the zone will boot afresh")
+    return tuple(warned(turn.placement.zone, *lines).splitlines())
 
 
 def detach(turn: Turn) -> tuple[str, ...]:
     """Release the zone; where another host owns it already, or nobody, only this host's own state changes."""
-    record = true_record(turn.placement, turn.look())
-    if changes.is_owner(turn.host, record):
-        changes.claim_all(turn.writer(), changes.release_change(turn.host, turn.agent), turn.look())
+    ours = own_looks(turn)
+    if ours:
+        changes.claim_all(turn.writer(), changes.release_change(turn.host, turn.agent), ours)
     turn.save(ZoneState.CONFIGURED)
     return ()
 
 
+def check_detach(turn: Turn) -> tuple[str, ...]:
+    """Return what a detach would do, and change nothing (`detach -n`)."""
+    ours = own_looks(turn)
+    name = turn.placement.zone
+    if ours:
+        return (f"zone '{name}': would be released on {len(ours)} boot device{'s' if len(ours) > 1 else ''}",)
+    return (f"zone '{name}': host data does not name this host; only its state here would change",)
+
+
+def own_looks(turn: Turn) -> list[Look]:
+    """Return the boot storage that names this host; the rest of a detach that was interrupted may be free already.
+
+    Raises: as `true_record`.
+    """
+    looks = turn.look()
+    records = whole_records(turn.placement, looks)
+    ours = [one for one, record in zip(looks, records, strict=True) if changes.is_owner(turn.host, record)]
+    if len(ours) < len(looks) and not is_free_or_ours(turn.host, looks):
+        true_record(turn.placement, looks)
+    return ours
+
+
 def _attach_plain(turn: Turn, _warrant_digest: bytes | None) -> None:
     looks = turn.look()
-    usable_record(turn.host, turn.placement, looks)
+    refuse_unless_ours_or_free(turn.host, turn.placement, looks)
     changes.claim_all(turn.writer(), changes.attach_change(turn.host, turn.agent), looks)
 
 
 def _attach_forced(turn: Turn, warrant_digest: bytes | None) -> None:
     looks = turn.look()
-    if _is_free_or_ours(turn.host, looks):
+    if is_free_or_ours(turn.host, looks) and not any(_is_copy(one) for one in looks):
         return _attach_plain(turn, warrant_digest)
     _refuse_unless_readable(turn, looks)
     change = changes.takeover_change(turn.host, turn.placement.zone, warrant_digest, turn.agent)
@@ -123,7 +161,12 @@ _ATTACHES: Final = {
 }
 
 
-def _is_free_or_ours(host: Host, looks: list[Look]) -> bool:
+def _is_copy(one: Look) -> bool:
+    return one.region is not None and "CLONE_SUSPECTED" in doubts(one.region, device_guid=device_guid(one.device))
+
+
+def is_free_or_ours(host: Host, looks: list[Look]) -> bool:
+    """Return whether each boot storage is free or names this host, and none is in doubt."""
     records = [one.region.record for one in looks if one.region and one.status == "CLEAN"]
     return len(records) == len(looks) > 0 and all(
         record and (record.state is HostDataState.FREE or record.owner_hostid == host.owner_hostid)

@@ -102,6 +102,14 @@ def handover_change(source: Host, target: Host, *, incarnation: bytes, memory_di
     return change
 
 
+def on_device(change: Change, device: BootDevice) -> Change:
+    """Return a takeover's change as it is written to `device`: it names that very device, whatever it was copied from.
+
+    Without this the takeover of a copy would be suspected of being one for ever.
+    """
+    return lambda old: replace(change(old), device_guid=device_guid(device))
+
+
 def initialise_record(
     host: Host, device: BootDevice, warrant_digest: bytes | None, agent: UUID | None = None,
     incarnation: bytes | None = None,
@@ -125,6 +133,17 @@ def install_record(host: Host, device: BootDevice, agent: UUID | None, incarnati
 
 
 # --- the same incarnation in another state ---------------------------------------------------------------------------
+
+
+def inside_change(host: Host, agent: UUID | None = None, **fields: object) -> Change:
+    """Return the change of what the guest itself sets, its clock offset or OpenBoot variables; the state stays."""
+
+    def change(old: Record | None) -> Record:
+        if old is None or not is_owner(host, old):
+            raise HostDataError("HD_NOT_CLEAN", "host data names another host")
+        return replace(_owned(host, agent, old), **fields)  # type: ignore[arg-type]
+
+    return change
 
 
 def state_change(
@@ -185,7 +204,7 @@ def claim_all(writer: Writer, change: Change, looks: list[Look], *, forced: bool
             zone_key=writer.zone_key,
             zone_uuid=_zone_uuid(writer.placement),
             agent=writer.agent,
-            change=change,
+            change=on_device(change, one.device) if forced else change,
             journal=FileJournal(writer.placement.journal_path(one.device)),
             lock_path=writer.placement.claim_lock,
             expected=_expected(one) if forced else None,

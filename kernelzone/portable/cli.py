@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from kernelzone import suri
-from kernelzone.facts import Outcome
 from kernelzone.hostdata import HostDataError
 from kernelzone.portable import (
     commands,
-    drills,
+    drill_commands,
     fsck,
     reading_words,
     storage_commands,
@@ -24,6 +23,7 @@ from kernelzone.portable import (
     zoneadm_command,
     zonecfg_command,
 )
+from kernelzone.portable.drill_commands import Usage
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.host import Flag, Host
 from kernelzone.words import WordError, canonical_uuid
@@ -40,13 +40,12 @@ usage: kz HOSTDIR create-host --owner-hostid HEX --hostname NAME [--boot-environ
        kz HOSTDIR fsck ZONE              whether what its guests wrote is one sequence
        kz HOSTDIR flag [up|cut-off|dead]
        kz HOSTDIR panic ZONE             its guest panics: it stays and writes no more
+       kz HOSTDIR guest ZONE date | set-clock [+|-]SECONDS | eeprom [NAME[=VALUE]]
+       kz HOSTDIR clone-host NEWDIR [--hostname NAME]   a copy with the same hostid, switched off
+       kz HOSTDIR set-hostid HEX         another hostid, as after a change of the main board
        kz HOSTDIR commands DIR           write Solaris' commands for this host, as executables, to DIR
        kz DIR demonstration build|start|stop
 """
-
-
-class Usage(Exception):
-    """Arguments that no command here has."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -150,17 +149,6 @@ def _fsck(directory: Path, words: list[str]) -> int:
     return 0 if is_clean else 1
 
 
-def _panic(directory: Path, words: list[str]) -> int:
-    if len(words) != 1:
-        raise Usage
-    return _ended(drills.panic(Host.open(directory), words[0]))
-
-
-def _ended(outcome: Outcome) -> int:
-    sys.stderr.write("".join(f"{line}\n" for line in outcome.lines))
-    return 0 if outcome.is_done else 1
-
-
 def _write_commands(directory: Path, words: list[str]) -> int:
     if len(words) != 1:
         raise Usage
@@ -205,7 +193,7 @@ _COMMANDS: Final[dict[str, Callable[[Path, list[str]], int]]] = {
     "read": _read,
     "fsck": _fsck,
     "flag": _flag,
-    "panic": _panic,
+    **drill_commands.COMMANDS,
     "demonstration": _demonstration,
     "commands": _write_commands,
     **{name: _about_the_host(name) for name in commands.ABOUT_THE_HOST},

@@ -93,8 +93,9 @@ def _shown(placement: Placement, current: Configuration | None, command: Command
 
 def _store(placement: Placement, base: Configuration | None, result: Configuration) -> None:
     devices = boot_devices(result, placement.zone)
-    if base is not None and devices != boot_devices(base, placement.zone):
-        _refuse_unless_configured(placement, "its boot storage is changed")
+    before = boot_devices(base, placement.zone) if base is not None else devices
+    if devices[: len(before)] != before:
+        _refuse_unless_configured(placement, "its boot storage is changed, other than by devices behind those there")
     key = zonecfg.key_source(result)
     # An open must find either no zone, or one whose key is there: so the key goes first.
     placement.directory.mkdir(mode=0o700, parents=True, exist_ok=True)

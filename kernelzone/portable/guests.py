@@ -180,6 +180,12 @@ def _reap(pid: int) -> None:
         os.waitpid(pid, os.WNOHANG)
 
 
+def say(console: Path, line: str) -> None:
+    """Add a line to what the guest says on its console."""
+    with _console(console) as file:
+        file.write(f"{line}\n".encode())
+
+
 def _console(path: Path) -> BinaryIO:
     """Return the zone's console, opened to append; a long one begins anew."""
     is_long = path.exists() and path.stat().st_size > _MOST_CONSOLE_BYTES

@@ -83,11 +83,10 @@ class Host:
         Raises: WordError HOSTID; PortableError HOST_NAME, BOOT_ENVIRONMENT, HOST_EXISTS.
         """
         path = Path(directory).absolute()
-        _demand(_HOSTNAME.match(hostname), "HOST_NAME", "a hostname has letters, digits, '-' and '.'")
         _demand(_BOOT_ENVIRONMENT.match(boot_environment), "BOOT_ENVIRONMENT", "that is no name of a boot environment")
         fields = {
             "owner_hostid": words.host_id(owner_hostid),
-            "hostname": hostname,
+            "hostname": host_name(hostname),
             "boot_environment": {"name": boot_environment, "uuid": str(boot_environment_uuid or uuid4())},
             "release": RELEASE,
             "agent": str(uuid4()),
@@ -255,6 +254,12 @@ class Host:
         placement = self.placement(zone)
         devices = [(found.uri, self.path_of(found.uri)) for found in placement.boot_devices()]
         return sampling.watch(devices, window_s=window_s, interval_s=interval_s)
+
+
+def host_name(text: str) -> str:
+    """Return `text` as a hostname. Raises: PortableError HOST_NAME."""
+    _demand(_HOSTNAME.match(text), "HOST_NAME", "a hostname has letters, digits, '-' and '.'")
+    return text
 
 
 def _is_known(directory: str) -> bool:

@@ -30,11 +30,13 @@ def ready(turn: Turn) -> tuple[str, ...]:
     return ()
 
 
-def boot(turn: Turn, *, fresh: bool) -> tuple[str, ...]:
+def boot(turn: Turn, *, fresh: bool, options: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Run the zone: from its suspend image where there is one and `fresh` is not asked for."""
     record = _own_record(turn)
     memory = b"" if fresh or not record.suspend_image_digest else _memory(turn, record)
     change_state(turn, HostDataState.RUNNING)
+    if options:
+        guests.say(turn.placement.console, f"Boot options: {' '.join(options)}")
     try:
         start_guest(turn, record.incarnation.hex(), memory, turn.state.zone_id or free_zone_id(turn))
     except (PortableError, OSError):
@@ -57,7 +59,8 @@ def halt(turn: Turn) -> tuple[str, ...]:
     try:
         usable_record(turn.host, turn.placement, turn.look())
     except Refused as refused:
-        turn.save(ZoneState.UNAVAILABLE)
+        if refused.unavailable:
+            turn.save(ZoneState.UNAVAILABLE)
         return tuple(refused.text.splitlines())
     change_state(turn, HostDataState.INSTALLED)
     return ()
@@ -89,6 +92,7 @@ def suspend(turn: Turn) -> tuple[str, ...]:
     zone, path = turn.placement.zone, turn.placement.suspend_path()
     if path is None:
         raise Refused("NO_SUSPEND", said(zone, "the configuration has no suspend resource"))
+    _own_record(turn)  # an image that host data cannot name would be memory lost
     path.unlink(missing_ok=True)  # an old image must not be taken for the new one
     if not guests.end(turn.state.guest, signal.SIGUSR1, wait_s=SUSPEND_S):
         raise Refused("NO_SUSPEND", said(zone, f"the zone was not suspended and runs on: {path} cannot be written"))

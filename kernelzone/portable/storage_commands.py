@@ -52,13 +52,13 @@ def bytes_of(text: str) -> int:
 
 
 def _seen(host: Host, uri: str) -> Look:
-    """Return a look at the storage, under the key of a zone of this host that boots from it, if one does."""
+    """Return a look at the storage, under the key of a zone of this host if one opens it."""
     if host.flag is Flag.DEAD:
         raise PortableError("HOST_DEAD", f"host {host.hostname} is dead; `kz {host.directory} flag up` starts it")
     device = BootDevice(suri.normalise(uri), suri.device_ids(uri), 0, 0)
-    placements = [host.placement(zone) for zone in unused.zones_on(host, uri)]
-    keys = [placement.key() for placement in placements]
-    looks = [reading.look_at(host, device, key, None) for key in keys or [None]]
+    looks = [reading.look_at(host, device, None, None)]
+    zones = {*unused.zones_on(host, uri), unused.zone_named_by(host, looks[0])}
+    looks += [reading.look_at(host, device, host.placement(zone).key(), None) for zone in zones if zone]
     one = next((one for one in looks if one.region and one.region.record), looks[0])
     if one.path is None or one.pair is None:
         raise PortableError("NO_STORAGE", f"boot storage {device.uri} cannot be read: {one.status}")

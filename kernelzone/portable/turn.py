@@ -69,7 +69,6 @@ _NEEDED: Final = {
     Verb.UNINSTALL: "installed",
     Verb.APPLY: "installed",
     Verb.RENAME: "installed",
-    Verb.SAVECORE: "running",
 }
 
 

@@ -38,7 +38,7 @@ def refuse_unless_unused(host: Host, placement: Placement, looks: list[Look]) ->
         if one.status is RegionStatus.NO_STORAGE:
             raise Refused("NO_STORAGE", said(zone, f"boot storage {one.device.uri} cannot be read"))
         if one.status is RegionStatus.UNSTABLE:
-            raise not_whole(zone, one)
+            raise not_whole(zone, [one])
         use = _use(host, zone, one)
         if use is not None:
             raise use
@@ -51,6 +51,12 @@ def zones_on(host: Host, uri: str) -> Iterator[ZoneName]:
         with suppress(PortableError):
             if any(suri.identity(device.uri) == wanted for device in host.placement(zone).boot_devices()):
                 yield zone
+
+
+def zone_named_by(host: Host, one: Look) -> ZoneName | None:
+    """Return the zone of this host whose uuid the slots of the storage name, None without one; it proves nothing."""
+    header = _header(one)
+    return _zone_of_uuid(host, header.zone_uuid) if header else None
 
 
 def what_is_on(host: Host, one: Look) -> list[str]:

@@ -16,7 +16,20 @@ from uuid import UUID
 
 from kernelzone.facts import Outcome
 from kernelzone.hostdata import HostDataError
-from kernelzone.portable import attaching, changes, cloning, files, guests, keys, migrating, removing, running, turn
+from kernelzone.portable import (
+    applying,
+    attaching,
+    changes,
+    cloning,
+    files,
+    guests,
+    keys,
+    migrating,
+    removing,
+    renaming,
+    running,
+    turn,
+)
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.host import Flag, Host
 from kernelzone.portable.migrating import Options, Say
@@ -73,14 +86,39 @@ def detach(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
     return turn.run(host, zone, Verb.DETACH, attaching.detach, agent)
 
 
+def check_detach(host: Host, zone: str) -> Outcome:
+    """Return what a detach would do (`detach -n`); nothing is changed."""
+    return turn.run(host, zone, Verb.DETACH, attaching.check_detach)
+
+
+def verify(host: Host, zone: str) -> Outcome:
+    """Return whether the zone could be used as it is configured: DONE, or VERIFY with every reason."""
+    return turn.run(host, zone, Verb.VERIFY, applying.verify)
+
+
+def apply(host: Host, zone: str, *, agent: UUID | None = None, dry_run: bool = False) -> Outcome:
+    """Return how boot devices that were added to the configuration got their host data."""
+    return turn.run(host, zone, Verb.APPLY, partial(applying.apply, dry_run=dry_run), agent)
+
+
+def rename(host: Host, zone: str, name: str) -> Outcome:
+    """Return how the zone got another name on this host: DONE, RENAME_EXISTS, RENAME_PATHS or another refusal."""
+    return turn.run(host, zone, Verb.RENAME, partial(renaming.rename, name=name))
+
+
 def ready(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
     """Return how making the zone ready ended."""
     return turn.run(host, zone, Verb.READY, running.ready, agent)
 
 
-def boot(host: Host, zone: str, *, agent: UUID | None = None, fresh: bool = False) -> Outcome:
-    """Return how the boot ended. A suspended zone resumes; with `fresh` (`-R`) it gives its memory up."""
-    return turn.run(host, zone, Verb.BOOT, partial(running.boot, fresh=fresh), agent)
+def boot(
+    host: Host, zone: str, *, agent: UUID | None = None, fresh: bool = False, options: tuple[str, ...] = ()
+) -> Outcome:
+    """Return how the boot ended. A suspended zone resumes; with `fresh` (`-R`) it gives its memory up.
+
+    options: boot options, `-s` or `-m verbose`; the guest's console shows them.
+    """
+    return turn.run(host, zone, Verb.BOOT, partial(running.boot, fresh=fresh, options=options), agent)
 
 
 def halt(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -19,21 +20,25 @@ subcommands:
        install
        clone [-m copy] source
        attach [-x force-takeover | -x initialize-hostdata]
-       detach
+       detach [-n] [-F]
        uninstall [-F]
        ready
-       boot [-R]
+       boot [-R] [-- [-s] [-m milestone=... | verbose | quiet | debug]]
        reboot
        halt
        shutdown [-r]
        suspend
        mark incomplete | unavailable
        migrate [-nqw] [-c cipher] [-t auto | live] [ssh|rads|radg]://[user@]host[:port]
+       verify
+       apply [-n]
+       rename newname
 """
 
 Run = Callable[[Host, str], Outcome]
 # What is printed on success goes where it can be piped; what went wrong, or what to be warned of, to the other stream.
-_TALKATIVE: Final = frozenset({"install", "clone"})
+_TALKATIVE: Final = frozenset({"install", "clone", "detach", "apply"})
+_MILESTONE: Final = re.compile(r"(milestone=[a-z][a-z-]{0,31}|verbose|quiet|debug)\Z")
 
 
 class Usage(Exception):
@@ -100,6 +105,9 @@ def unsupported(verb: str, why: str) -> Run:
 
 
 def _attach(words: list[str]) -> Run:
+    for option, why in _NOT_TO_ATTACH.items():
+        if option in words[:1]:
+            return unsupported("attach", why)
     forms: dict[tuple[str, ...], Run] = {(): verbs.attach}
     for how in Extended:
         forms["-x", str(how)] = partial(verbs.attach, extended=how)
@@ -107,7 +115,53 @@ def _attach(words: list[str]) -> Run:
 
 
 def _boot(words: list[str]) -> Run:
-    return _one_of({(): verbs.boot, ("-R",): partial(verbs.boot, fresh=True)}, words)
+    for option in ("-w", "-W"):
+        if option in words[:2]:
+            return unsupported("boot", f"what {option} does is not published; it is not guessed here")
+    before, options = _parted(words)
+    if {"-L", "-Z"} & set(options[:1]):
+        return unsupported("boot", "a portable guest has no boot environments to list or choose")
+    _demand_boot_options(options)
+    given = tuple(options)
+    forms: dict[tuple[str, ...], Run] = {
+        (): partial(verbs.boot, options=given),
+        ("-R",): partial(verbs.boot, fresh=True, options=given),
+    }
+    return _one_of(forms, before)
+
+
+def _parted(words: list[str]) -> tuple[list[str], list[str]]:
+    """Return what stands before `--` and what stands behind it."""
+    place = words.index("--") if "--" in words else len(words)
+    return words[:place], words[place + 1 :]
+
+
+def _demand_boot_options(options: list[str]) -> None:
+    rest = list(options)
+    while rest:
+        option = rest.pop(0)
+        is_milestone = option == "-m" and rest and _MILESTONE.match(rest.pop(0))
+        if option != "-s" and not is_milestone:
+            raise Usage
+
+
+def _detach(words: list[str]) -> Run:
+    # Source: opensvc calls `detach -F`; what it forces is not published. Here it is the same detach.
+    return _one_of({(): verbs.detach, ("-F",): verbs.detach, ("-n",): verbs.check_detach}, words)
+
+
+def _apply(words: list[str]) -> Run:
+    return _one_of({(): verbs.apply, ("-n",): partial(verbs.apply, dry_run=True)}, words)
+
+
+def _rename(words: list[str]) -> Run:
+    if len(words) != 1:
+        raise Usage
+    return partial(verbs.rename, name=words[0])
+
+
+def _savecore(_words: list[str]) -> Run:
+    return unsupported("savecore", "a portable guest has no kernel memory to save")
 
 
 def _shutdown(words: list[str]) -> Run:
@@ -131,11 +185,16 @@ def _uninstall_if_meant(host: Host, zone: str) -> Outcome:
     return verbs.uninstall(host, zone) if answer else Outcome("uninstall", True, 0, "NOT_DONE", ())
 
 
+_NOT_TO_ATTACH: Final = {
+    "-F": "attach -F does not check the zone, and takes nothing over; to take a zone over: attach -x force-takeover",
+    "-u": "the software of a kernel zone is its own: there is nothing to update on attach",
+    "-n": "a kernel zone has no manifest to test; what an attach would find is shown by: kz HOSTDIR read ZONE",
+}
 _SUBCOMMANDS: Final[dict[str, Callable[[list[str]], Run]]] = {
     "install": _plain(verbs.install),
     "clone": _clone,
     "attach": _attach,
-    "detach": _plain(verbs.detach),
+    "detach": _detach,
     "uninstall": _uninstall,
     "ready": _plain(verbs.ready),
     "boot": _boot,
@@ -144,4 +203,8 @@ _SUBCOMMANDS: Final[dict[str, Callable[[list[str]], Run]]] = {
     "shutdown": _shutdown,
     "suspend": _plain(verbs.suspend),
     "mark": _mark,
+    "verify": _plain(verbs.verify),
+    "apply": _apply,
+    "rename": _rename,
+    "savecore": _savecore,
 }

@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from kernelzone import zonecfg
-from kernelzone.facts import HostFacts, Outcome, PlacementFacts, ReadingFacts, Sample
+from kernelzone.facts import BootDevice, HostFacts, Outcome, PlacementFacts, ReadingFacts, Sample
 from kernelzone.hostdata import (
     ClaimJournal,
     ClaimOutcome,
@@ -204,13 +204,19 @@ class PortableDriver:
             zone_key=key,
             zone_uuid=zone_uuid,
             agent=self._agent,
-            change=change,
+            change=changes.on_device(change, self._device(placement, reading)),
             journal=forced.journal(reading.device),
             lock_path=placement.claim_lock,
             expected=_expected(reading),
             high_water=max(forced.high_water, marks.seen(placement).get(reading.device, 0)),
             still_valid=forced.still_valid,
         )
+
+    def _device(self, placement: Placement, reading: ReadingFacts) -> BootDevice:
+        for device in placement.boot_devices():
+            if device.uri == reading.device:
+                return device
+        raise DriverError("NO_STORAGE", "the zone is not configured on that boot storage any more")
 
     def _initialise(
         self,
@@ -222,8 +228,8 @@ class PortableDriver:
         reading: ReadingFacts,
     ) -> ClaimOutcome:
         zone_uuid = placement.stored_state().zone_uuid
-        device = next((found for found in placement.boot_devices() if found.uri == reading.device), None)
-        if zone_uuid is None or device is None or reading.raw_sha256 is None:
+        device = self._device(placement, reading)
+        if zone_uuid is None or reading.raw_sha256 is None:
             raise DriverError("NO_STORAGE", "boot storage of the zone cannot be read")
         return initialise_host_data(
             Device(self._host.path_of(reading.device)),

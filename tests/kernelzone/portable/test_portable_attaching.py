@@ -10,7 +10,7 @@ from portable_lab import URI, Lab, must
 
 from kernelzone import zoneadm
 from kernelzone.hostdata import SLOT_A, Device
-from kernelzone.portable import configuring, storage, verbs
+from kernelzone.portable import configuring, verbs
 from kernelzone.portable.host import Host
 
 # No process is started, but every step is flushed to the disk: too slow for `make fast`.
@@ -205,32 +205,6 @@ def test_a_reading_below_the_high_water_mark_warns(lab: Lab) -> None:
     lab.installed()
     assert lab.global2.read("kzone1", high_water=1)[0].warning is None
     assert lab.global2.read("kzone1", high_water=2)[0].warning == "ROLLBACK"
-
-
-def test_both_boot_devices_of_a_mirrored_zone_are_claimed(lab: Lab) -> None:
-    uris = [f"lu:luname.naa.600144f00000000000000000000000a{number}" for number in (1, 2)]
-    devices = "".join(f"add device; set storage={uri}; set bootpri={n}; end;" for n, uri in enumerate(uris))
-    for uri in uris:
-        storage.create(lab.global2.path_of(uri))
-    must(configuring.configure(lab.global2, "kz-mirror", f"create -b; set brand=solaris-kz; {devices}"))
-    must(verbs.install(lab.global2, "kz-mirror"))
-    must(configuring.configure(lab.global1, "kz-mirror", lab.global2.export("kz-mirror")))
-
-    must(verbs.attach(lab.global1, "kz-mirror", "force-takeover"))
-
-    readings = lab.global1.read("kz-mirror")
-    assert [(one.device, one.record.owner_hostid) for one in readings] == [(uri, "83a0cc71") for uri in uris]
-    assert len({one.record.incarnation for one in readings}) == 1
-
-
-def test_boot_devices_that_disagree_let_nobody_boot(lab: Lab) -> None:
-    test_both_boot_devices_of_a_mirrored_zone_are_claimed(lab)
-    second = lab.global1.path_of(lab.global1.read("kz-mirror")[1].device)
-    old = second.read_bytes()
-    must(verbs.detach(lab.global1, "kz-mirror"))
-    must(verbs.attach(lab.global1, "kz-mirror"))
-    second.write_bytes(old)
-    assert verbs.boot(lab.global1, "kz-mirror").code == "HD_CONTRADICTORY"
 
 
 def test_a_dead_host_takes_no_verb_and_its_host_data_stays(lab: Lab) -> None:
