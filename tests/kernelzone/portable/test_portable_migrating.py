@@ -17,6 +17,7 @@ from kernelzone.portable.migrating import Options
 
 pytestmark = pytest.mark.processes
 ZONE = "kzone1"
+COPY = "nfs://filer/share/copy"
 EARLIER = "lu:luname.naa.600144f0000000000000000000000002"
 KEY_IS_WRONG = "zone 'kzone1': error: Encryption key is incorrect.  See solaris-kz(7) for configuration migration"
 
@@ -199,7 +200,7 @@ def test_a_suspend_image_on_the_source_alone_is_not_migrated(lab: Lab) -> None:
     [
         ("select capped-memory; set physical=8G; end", "capped-memory physical: 4G on source host, 8G on destination"),
         ("add virtual-cpu; set ncpus=2; end", "virtual-cpu: nothing on source host, present on destination"),
-        (f"select device id=0; set storage={EARLIER}; end", f"device 0 storage: {URI} on source host, {EARLIER} on"),
+        (f"select device id=0; set storage={COPY}; end", f"device 0 storage: {URI} on source host, {COPY} on"),
         ("set hostid=0x2e7d2173", "global hostid: nothing on source host, 0x2e7d2173 on destination"),
     ],
 )
@@ -208,8 +209,9 @@ def test_a_configuration_that_does_not_fit_stops_a_migration(
     lab: Lab, commands: str, words: str, is_live: bool
 ) -> None:
     (lab.running if is_live else lab.installed)()
-    if EARLIER in commands:  # the same zone on a copy: its host data is the same, the device another
-        copy = lab.global1.path_of(EARLIER)
+    if COPY in commands:  # the same zone on a copy that has no id: its host data is the same, the device another
+        copy = lab.global1.path_of(COPY)
+        copy.parent.mkdir(parents=True)
         copy.write_bytes(lab.storage_path().read_bytes())
     before = state(lab.global2), lab.slots()
     reconfigured(lab.global1, commands)
