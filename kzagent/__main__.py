@@ -1,4 +1,4 @@
-"""The `kzagent` command: enrol, init, run, check, guard."""
+"""The `kzagent` command: enrol, init, run, check, guard, record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from uuid import UUID
 from kernelzone import words
 from kernelzone.envelope import raw_public_key
 from kernelzone.facts import HeldBack
-from kzagent import enrol_command, identity
+from kzagent import enrol_command, identity, record_command
 from kzagent.assembly import assemble, hold_directory, open_hosts
 from kzagent.errors import JournalError, LinkError, SetupError
 from kzagent.guard import Guard, guard_hosts, would_boot
@@ -124,8 +124,9 @@ _COMMANDS = (
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kzagent", description="The agent of kernel-zone hosts.")
-    commands = parser.add_subparsers(required=True, metavar="enrol | init | set-broker | run | check | guard")
+    commands = parser.add_subparsers(required=True, metavar="enrol | init | set-broker | run | check | guard | record")
     enrol_command.add(commands)
+    record_command.add(commands)
     make = commands.add_parser("init", help="make a new agent that is made known by hand")
     make.add_argument("directory", type=Path, metavar="DIR")
     make.add_argument("--deployment", type=_uuid, required=True, help="the deployment's uuid")

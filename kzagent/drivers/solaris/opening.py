@@ -10,7 +10,9 @@ from kzagent.drivers.solaris.local import LocalTransport
 from kzagent.drivers.solaris.port import HostPort
 from kzagent.drivers.solaris.rad.client import RadClient
 from kzagent.drivers.solaris.rad.port import RadPort
-from kzagent.host_settings import SolarisSettings
+from kzagent.drivers.solaris.transport import Transport
+from kzagent.errors import DriverError
+from kzagent.host_settings import SolarisSettings, Way
 
 
 def open_solaris(solaris: SolarisSettings, directory: Path) -> SolarisDriver:
@@ -23,5 +25,11 @@ def open_port(solaris: SolarisSettings, directory: Path) -> HostPort:
     """Return the way to the host; `directory`: what the agent keeps about it. Raises: DriverError, SetupError."""
     if solaris.rad is not None:
         return RadPort(RadClient(solaris.rad), solaris.owner_hostid, solaris.rad.host)
-    transport = LocalTransport(directory / "verbs")
-    return CommandPort(transport, commands=solaris.commands, logs=solaris.logs)
+    return CommandPort(open_transport(solaris, directory), commands=solaris.commands, logs=solaris.logs)
+
+
+def open_transport(solaris: SolarisSettings, directory: Path) -> Transport:
+    """Return the way to the host's commands. Raises: DriverError NO_COMMAND for RAD, which runs none."""
+    if solaris.way is Way.RAD:
+        raise DriverError("NO_COMMAND", "a host that is reached through RAD runs no commands for us")
+    return LocalTransport(directory / "verbs")

@@ -1,0 +1,188 @@
+"""What a host's commands print, recorded without secrets. Nothing but commands that read is run.
+
+Each output is blanked on its own; then every value of a key source seen anywhere on the host is looked for in all of
+them, and an output that still holds one is left out whole.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Final, NamedTuple
+
+from kernelzone import transcripts, words, zoneadm, zonecfg
+from kernelzone.suri import SuriError, local_path
+from kernelzone.transcripts.bundle import Bundle, Manifest, Transcript, transcript
+from kernelzone.words import WordError, ZoneName
+from kzagent.drivers.solaris.port import Finished
+from kzagent.drivers.solaris.transport import Read, Transport
+from kzagent.errors import DriverError
+
+LOGS: Final = "/var/log/zones"
+_ABOUT_THE_HOST: Final = (
+    ("hostname", ("uname", "-n")),
+    ("uname", ("uname", "-a")),
+    ("release", ("uname", "-v")),
+    ("hostid", ("hostid",)),
+    ("beadm", ("beadm", "list", "-H")),
+    ("boot-time", ("kstat", "-p", "unix:0:system_misc:boot_time")),
+    ("list-cp", ("zoneadm", "list", "-cp")),
+    ("list-cv", ("zoneadm", "list", "-cv")),
+    ("list-s", ("zoneadm", "list", "-s")),
+    ("list-cs", ("zoneadm", "list", "-cs")),
+    ("evacuation", ("svccfg", "-s", "system/zones/zone", "listprop", "evacuation/target")),
+    ("maintenance", ("sysadm", "maintain", "-l")),
+)
+# Their fields stand between colons and dots, and hold no address.
+_WITHOUT_ADDRESSES: Final = frozenset({"uname", "release", "beadm", "list-cp", "list-cv", "list-s", "list-cs"})
+_OF_EVERY_SYSTEM: Final = frozenset({"uname", "hostid", "kstat", "ls", "cat", "pfexec"})
+_LOG: Final = re.compile(r"zoneadm\.(\d{8}T\d{6}Z)\.([A-Za-z0-9_.-]{1,64})\.attach\Z")
+_STORAGE: Final = re.compile(r"(?m)^\s*set\s+storage\s*=\s*\"?([^\s\";]+)")
+_MOST_ERRORS: Final = 4096
+
+
+class Place(NamedTuple):
+    """Where the commands of a host are: `commands` "" for Solaris' own places; and the logs of its zones."""
+
+    commands: str = ""
+    logs: str = LOGS
+
+
+class Raw(NamedTuple):
+    """One output as the host wrote it, secrets and all: it stays in memory."""
+
+    kind: str
+    zone: str | None
+    command: tuple[str, ...]
+    finished: Finished
+
+
+def record(transport: Transport, place: Place, *, pseudonyms: bool) -> Bundle:
+    """Return what the host's commands print now. With `pseudonyms` hosts, users and addresses get stand-ins.
+
+    Raises: DriverError when the host cannot be reached at all.
+    """
+    raw = list(_asked(transport, place))
+    secrets = set().union(*(transcripts.values_of_keys(one.finished.stdout) for one in raw))
+    stand_ins = _stand_ins(raw) if pseudonyms else None
+    entries = [_entry(number, one, stand_ins, secrets) for number, one in enumerate(raw, 1)]
+    release = next((text for one, text in entries if one.kind == "release"), "").strip()
+    found = Manifest(
+        v=1,
+        product=f"kzfleet {version('kzfleet')}",
+        recorded_at=int(time.time()),
+        release=release[:64],
+        pseudonyms=pseudonyms,
+        transcripts=tuple(one for one, _ in entries),
+    )
+    return Bundle(found, {one.name: text for one, text in entries})
+
+
+def _asked(transport: Transport, place: Place) -> Iterator[Raw]:
+    listed = ""
+    for kind, command in _ABOUT_THE_HOST:
+        one = _ask(transport, place, kind, None, command)
+        listed = one.finished.stdout if kind == "list-cp" else listed
+        yield one
+    logs = _ask(transport, place, "logs", None, ("ls", place.logs))
+    yield logs
+    newest = _newest_logs(logs.finished.stdout.splitlines())
+    for zone in _zones(listed):
+        yield from _asked_of_zone(transport, place, zone, newest.get(zone))
+
+
+def _asked_of_zone(transport: Transport, place: Place, zone: ZoneName, log: str | None) -> Iterator[Raw]:
+    export = _ask(transport, place, "export", zone, zoneadm.export(zone))
+    yield export
+    yield _ask(transport, place, "info", zone, ("zonecfg", "-z", zone, "info"))
+    service = f"system/zones/zone:{zone}"
+    yield _ask(transport, place, "evacuation", zone, ("svccfg", "-s", service, "listprop", "evacuation/target"))
+    for path in _local_paths(export.finished.stdout):
+        yield _ask(transport, place, "lookup-uri", zone, ("suriadm", "lookup-uri", path))
+    if log:
+        yield _ask(transport, place, "attach-log", zone, ("cat", f"{place.logs}/{log}"))
+
+
+def _ask(transport: Transport, place: Place, kind: str, zone: str | None, command: Sequence[str]) -> Raw:
+    try:
+        (finished,) = transport.read([Read(_vector(command, place))])
+    except DriverError as error:
+        if error.code == "UNREACHABLE":
+            raise
+        finished = Finished(None, "", f"kzagent: {error.message}\n")
+    return Raw(kind, zone, tuple(command), finished)
+
+
+def _entry(
+    number: int, one: Raw, stand_ins: transcripts.Pseudonyms | None, secrets: Iterable[str]
+) -> tuple[Transcript, str]:
+    output, errors = transcripts.blank(one.finished.stdout), transcripts.blank(one.finished.stderr[:_MOST_ERRORS])
+    texts = [output.text, errors.text, *one.command]
+    if stand_ins is not None:
+        texts = [stand_ins.replaced(text, addresses=one.kind not in _WITHOUT_ADDRESSES) for text in texts]
+    about = Transcript(
+        "", one.kind, one.zone, tuple(texts[2:]), one.finished.exit_code, texts[1], 0, "", output.places + errors.places
+    )
+    if any(secret.lower() in text.lower() for secret in secrets for text in texts):
+        about = replace(about, errors="kzagent: left out, for it held a key\n", blanked=about.blanked + 1)
+        texts[0] = ""
+    return transcript(number, about, texts[0]), texts[0]
+
+
+def _stand_ins(raw: Sequence[Raw]) -> transcripts.Pseudonyms:
+    hostname = next(one.finished.stdout for one in raw if one.kind == "hostname").strip()
+    zones = frozenset(one.zone.lower() for one in raw if one.zone)
+    stand_ins = transcripts.Pseudonyms(hostname, zones)
+    for one in raw:
+        stand_ins.learn(f"{one.finished.stdout}\n{one.finished.stderr}")
+    return stand_ins
+
+
+def _zones(listed: str) -> list[ZoneName]:
+    """Return the kernel zones of `list -cp`; a line that no reader understands hides no other one."""
+    found = []
+    for line in listed.splitlines():
+        try:
+            (zone,) = zoneadm.parse_list_cp(line)
+            if zone.brand == zonecfg.BRAND:
+                found.append(words.zone_name(zone.name))
+        except (zoneadm.UnparsedOutput, WordError):
+            continue
+    return found
+
+
+def _local_paths(export: str) -> list[str]:
+    """Return the paths of local storage that an export names without tokens."""
+    found = []
+    for uri in _STORAGE.findall(export):
+        try:
+            path = None if "%" in uri else local_path(uri)
+        except SuriError:
+            continue
+        found += [path] if path else []
+    return found
+
+
+def _newest_logs(names: Iterable[str]) -> dict[str, str]:
+    """Return the newest attach log by zone; the names sort by their time."""
+    found = {}
+    for name in sorted(names):
+        matched = _LOG.match(name)
+        if matched and calendar.timegm(time.strptime(matched[1], "%Y%m%dT%H%M%SZ")):
+            found[matched[2]] = name
+    return found
+
+
+def _vector(command: Sequence[str], place: Place) -> tuple[str, ...]:
+    """Return the words with absolute paths; what needs the rights of a profile is run by `pfexec`."""
+    vector = (_path(command[0], place), *command[1:])
+    return vector if command[0] in _OF_EVERY_SYSTEM else (_path("pfexec", place), *vector)
+
+
+def _path(name: str, place: Place) -> str:
+    own = "/usr/bin" if name in _OF_EVERY_SYSTEM else "/usr/sbin"
+    return f"{place.commands or own}/{name}"
