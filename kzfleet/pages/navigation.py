@@ -10,6 +10,7 @@ from django.utils.functional import SimpleLazyObject
 from apps.accounts.policy import Role
 from apps.accounts.selectors import roles_of
 from apps.conflicts.selectors import open_conflicts
+from apps.fleet.selectors import agents_needing_somebody
 from apps.forced_actions.selectors import waiting_for
 
 PLACES: Final = (
@@ -19,6 +20,7 @@ PLACES: Final = (
     ("/forced-actions", "Forced actions"),
     ("/zones", "Zones"),
     ("/hosts", "Hosts"),
+    ("/agents", "Agents"),
     ("/jobs", "Jobs"),
     ("/history", "History"),
 )
@@ -40,6 +42,7 @@ class Counts(NamedTuple):
 
     conflicts: int
     for_me: int
+    agents: int = 0
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
@@ -59,6 +62,7 @@ def _entries(request: HttpRequest) -> list[Entry]:
     counts = getattr(request, "navigation_counts", None) or _count(request)
     numbers = {
         "/conflicts": (counts.conflicts, "open", counts.conflicts > 0),
+        "/agents": (counts.agents, "waiting for somebody", counts.agents > 0),
         "/for-me": (counts.for_me, "waiting for you", counts.for_me > 0),
     }
     return [
@@ -67,7 +71,11 @@ def _entries(request: HttpRequest) -> list[Entry]:
 
 
 def _count(request: HttpRequest) -> Counts:
-    return Counts(open_conflicts(request.user).count(), waiting_for(request.user).count())
+    return Counts(
+        open_conflicts(request.user).count(),
+        waiting_for(request.user).count(),
+        agents_needing_somebody(request.user).count(),
+    )
 
 
 def _is_here(here: str, path: str) -> bool:

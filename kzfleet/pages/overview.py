@@ -16,7 +16,7 @@ from apps.base import live
 from apps.conflicts.models import Conflict
 from apps.conflicts.selectors import open_conflicts
 from apps.conflicts.sentences import conflict_sentence
-from apps.fleet.selectors import hosts_with_silence
+from apps.fleet.selectors import agents_needing_somebody, hosts_with_silence
 from apps.zones.models import Zone
 from kzfleet.pages.control_plane import control_plane
 from kzfleet.pages.fleet_map import FleetMap, map_of
@@ -46,7 +46,8 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     now = timezone.now()
     conflicts = list(open_conflicts(request.user))
     mine = for_me(request.user, now)
-    note_counts(request, Counts(len(conflicts), len(mine.to_decide)))
+    agents = list(agents_needing_somebody(request.user))
+    note_counts(request, Counts(len(conflicts), len(mine.to_decide), len(agents)))
     hosts = list(hosts_with_silence(request.user, now).order_by("site", "rack", "hostname", "owner_hostid"))
     silent = [host for host in hosts if host.is_silent]  # type: ignore[attr-defined]
     needs = _needs(conflicts, {host.owner_hostid: str(host) for host in hosts})
@@ -56,6 +57,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "needs": needs[:ZONES_SHOWN],
         "more_zones": max(0, len(needs) - ZONES_SHOWN),
         "mine": mine,
+        "agents": agents,
         "fleet": fleet,
         "hosts": len(hosts),
         "silent": silent,

@@ -20,6 +20,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from apps.accounts.policy import Role
 from apps.conflicts.models import Conflict
+from apps.fleet.joining import make_join_token
+from apps.fleet.services import HostName
 from apps.forced_actions.models import ForcedAction
 from apps.forced_actions.services import Wish, request_forced_action
 from apps.jobs.models import Job
@@ -27,7 +29,13 @@ from apps.jobs.models import Job
 TABLE = Path(__file__).with_name("access.txt")
 NOT_PAGES = ("api/", "static/")
 # what is sent where an empty form would be refused before anybody asks who sends it
-FORMS = {"decisions": "verdict=approve", "comments": "text=I+ask+the+site.", "maintenance": "to=start"}
+FORMS = {
+    "decisions": "verdict=approve",
+    "comments": "text=I+ask+the+site.",
+    "maintenance": "to=start",
+    "enrol": "owner_hostid=0badf00d",
+    "state": "to=suspend&reason=I+ask+the+site.",
+}
 EXPLAINED = "# address, method: status for nobody signed in, an account without a role, then each role\n"
 
 
@@ -44,7 +52,7 @@ def addresses(resolver: Any = None, before: str = "") -> Iterator[str]:
 
 
 @pytest.fixture
-def samples(fleet: Any, olga: Any) -> dict[str, Any]:
+def samples(fleet: Any, olga: Any, ines: Any) -> dict[str, Any]:
     """What stands for each variable of an address: rows that exist."""
     fleet.say_states()
     conflict = Conflict.objects.get()
@@ -54,6 +62,8 @@ def samples(fleet: Any, olga: Any) -> dict[str, Any]:
         "/conflicts/": conflict.pk,
         "/forced-actions/": action.pk,
         "/zones/": conflict.zone_id,
+        "/agents/": fleet.agent.uuid,
+        "/join-tokens/": make_join_token([HostName("0badcafe")], actor=ines)[0].pk,
         "/jobs/": Job.objects.filter(subject_kind="evidence-sheet").first().pk,
         "seq": 1,
         "owner_hostid": "848611d4",
