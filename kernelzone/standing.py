@@ -62,9 +62,8 @@ def why_held(
         return None
     proved = standing(owner_hostid, readings)
     if obligation is not None:
-        newest = max((one.generation for one in readings), default=0)
-        is_over = proved is Standing.OWN and newest > obligation.generation
-        return None if is_over else Held(BY_OBLIGATION, obligation.new_owner_hostid)
+        is_back = bool(readings) and all(_is_newer(one, owner_hostid, obligation) for one in readings)
+        return None if is_back else Held(BY_OBLIGATION, obligation.new_owner_hostid)
     if proved is not Standing.LOST or placement.state == ZoneState.CONFIGURED:
         return None
     record = next(one.record for one in readings if one.record is not None)
@@ -75,6 +74,15 @@ def why_held(
 def may_run(state: str) -> bool:
     """Return whether a zone in this state may be using its boot storage; one whose state is unknown may."""
     return state in ACTIVE or state not in set(ZoneState) | {NOT_CONFIGURED}
+
+
+def _is_newer(reading: ReadingFacts, owner_hostid: HostId, obligation: Obligation) -> bool:
+    """Return whether the reading, newer than the loss, names this host: by generation, or by when an attach said so."""
+    if _owner(reading.record) != owner_hostid:
+        return False
+    if reading.status is RegionStatus.IN_USE:
+        return reading.at > obligation.since
+    return _is_believed(reading) and reading.generation > obligation.generation
 
 
 def _is_believed(reading: ReadingFacts) -> bool:

@@ -31,6 +31,7 @@ from apps.jobs.services.ingesting import ingest_reports
 from kernelzone import envelope, strict
 from kernelzone.facts import (
     BootDevice,
+    HeldBack,
     HostFacts,
     Outcome,
     PlacementFacts,
@@ -141,6 +142,8 @@ class FakeHost:
     hostname: str
     is_up: bool = True
     zones: dict[str, tuple[FakeStorage, str, bool]] = field(default_factory=dict)
+    held_back: tuple[HeldBack, ...] = ()
+    boot_id: str = "boot-1"
 
     def put(self, storage: FakeStorage, state: str, *, autoboot: bool = False) -> None:
         """Configure a zone here."""
@@ -155,13 +158,19 @@ class FakeHost:
 
     def facts(self) -> HostFacts:
         return HostFacts(
-            HostId(self.owner_hostid), self.hostname, "solaris-1", BOOT_ENVIRONMENT, "11.4", "boot-1", int(time.time())
+            HostId(self.owner_hostid),
+            self.hostname,
+            "solaris-1",
+            BOOT_ENVIRONMENT,
+            "11.4",
+            self.boot_id,
+            int(time.time()),
         )
 
     def inspection(self) -> InspectResult:
         placements = tuple(self.placement(zone) for zone in self.zones)
         readings = tuple(storage.reading(self) for storage, _, _ in self.zones.values())
-        return InspectResult(self.facts(), placements, readings, ())
+        return InspectResult(self.facts(), placements, readings, (), self.held_back)
 
 
 class FakeAgent:

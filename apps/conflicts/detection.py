@@ -52,7 +52,7 @@ def find_conflicts(zone_ids: Iterable[UUID], now: datetime) -> None:
 def _without_what_is_over(seen: ZoneSeen, now: datetime) -> ZoneSeen:
     """End the obligations of hosts that own the zone again; return what is seen without them."""
     truth = truth_of(seen)
-    over = {one for one in seen.obligations if truth and is_over(one, truth[1].owner_hostid, truth[0].facts.generation)}
+    over = {one for one in seen.obligations if truth is not None and is_over(one, truth[0].facts)}
     if not over:
         return seen
     end_obligations(seen.zone, {one.owner_hostid for one in over}, now)

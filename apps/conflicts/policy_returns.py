@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apps.conflicts.models import Conflict
 from apps.conflicts.seen import Found, ObligationSeen, PlacementSeen, ZoneSeen
-from kernelzone.facts import RecordFacts
+from kernelzone.facts import ReadingFacts, RecordFacts, RegionStatus
 
 _ACTIVE = frozenset({"ready", "running"})
 
@@ -50,6 +50,10 @@ def placement_at(zone: ZoneSeen, host: int | None) -> PlacementSeen | None:
     return next((one for one in zone.placements if host is not None and one.host == host), None)
 
 
-def is_over(one: ObligationSeen, owner_hostid: str, generation: int) -> bool:
-    """Return whether CLEAN host data, newer than what the obligation is about, names the loser as the owner again."""
-    return owner_hostid == one.owner_hostid and generation > one.generation
+def is_over(one: ObligationSeen, truth: ReadingFacts) -> bool:
+    """Return whether what is believed of the owner, newer than the loss, names the loser again."""
+    if truth.record is None or truth.record.state == "free" or truth.record.owner_hostid != one.owner_hostid:
+        return False
+    if truth.status is RegionStatus.IN_USE:  # Solaris: an attach said so, and there is no generation
+        return truth.at > one.since.timestamp()
+    return truth.generation > one.generation

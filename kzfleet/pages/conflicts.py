@@ -27,9 +27,10 @@ from apps.conflicts.selectors import (
     sheet_progress,
     zoneadm_message,
 )
-from apps.conflicts.sentences import conflict_sentence
+from apps.conflicts.sentences import conflict_sentence, hostids_in
 from apps.conflicts.services import acknowledge_conflict, assert_word, gather_evidence, take_door, waive_door
 from apps.fleet.models import Host
+from apps.fleet.selectors import host_names
 from apps.forced_actions.selectors import current_policy, forced_actions_visible_to, open_forced_action
 from apps.forced_actions.services import Wish, request_forced_action
 from apps.history.refusals import record_refusal
@@ -54,8 +55,9 @@ def list_conflicts(request: HttpRequest) -> HttpResponse:
         found = found.filter(kind=kind)
     found = found.order_by("-resolved_at") if shows_resolved else found.order_by("-severity", "-opened_at")
     shown = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    names = host_names(hostid for conflict in shown for hostid in hostids_in(conflict))
     context = {
-        "lines": [(conflict, conflict_sentence(conflict)) for conflict in shown],
+        "lines": [(conflict, conflict_sentence(conflict, names)) for conflict in shown],
         "page": shown,
         "kinds": Conflict.Kind.choices,
         "kind": kind,
@@ -164,7 +166,7 @@ def _context(request: HttpRequest, conflict: Conflict, now: datetime) -> dict[st
         "conflict": conflict,
         "zone": conflict.zone,
         "title": f"{conflict.zone.name} {_TITLES[Conflict.Kind(conflict.kind)]}",
-        "sentence": conflict_sentence(conflict),
+        "sentence": conflict_sentence(conflict, host_names(hostids_in(conflict))),
         "picture": _picture(conflict, sheet, now),
         "message": zoneadm_message(conflict),
         "sheet": sheet,

@@ -104,6 +104,12 @@ def test_what_a_host_had_and_another_has_taken_is_held(
         ([says(HERE, generation=5)], True),
         ([says(HERE, generation=6)], False),
         ([says(HERE, generation=6, warning="CLONE_SUSPECTED")], True),
+        ([says(HERE, generation=6), says(THERE, generation=6)], True),
+        ([says(HERE, "free", generation=6)], True),
+        ([says(HERE, status=RegionStatus.IN_USE, generation=0, at=2)], False),
+        ([says(HERE, status=RegionStatus.IN_USE, generation=0, at=1)], True),
+        ([says(THERE, status=RegionStatus.IN_USE, generation=0, at=2)], True),
+        ([replace(READING, status=RegionStatus.HIDDEN, record=None)], True),
     ],
 )
 def test_an_obligation_stands_until_newer_host_data_names_the_host_again(

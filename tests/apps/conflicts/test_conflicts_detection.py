@@ -11,11 +11,13 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from fake_agent import FakeHost, FakeStorage, Fleet
+from fake_agent import FakeAgent, FakeHost, FakeStorage, Fleet
 
 from apps.conflicts.detection import find_conflicts
+from apps.conflicts.doors import doors
 from apps.conflicts.models import Conflict
 from apps.fleet.models import Host
+from apps.fleet.services import trust_agent
 from apps.history.actors import SYSTEM
 from apps.history.models import Event
 from apps.history.services import append, events_last
@@ -263,3 +265,78 @@ def _wait_until_somebody_waits_for_a_lock() -> None:
             if cursor.fetchone()[0]:
                 return
     raise AssertionError("nobody waits for a lock")
+
+
+# --- what should be different and is one ------------------------------------------------------------------------------
+
+
+def test_two_zones_on_one_boot_storage_are_found_by_its_id_and_over_when_one_gets_its_own(fleet: Fleet) -> None:
+    same = FakeStorage("kz-other", fleet.global3, uuid=fleet.kzone1.uuid)
+    fleet.say_states()
+    fleet.global2.zones["kz-other"] = (fleet.kzone1, "configured", False)
+    say(fleet, fleet.global2)
+    assert "storage-shared" in conflicts()
+    facts = Conflict.objects.get(kind="storage-shared").facts
+    assert facts["names"] == ["kz-other", "kzone1"]
+
+    same.uuid = FakeStorage("new", fleet.global3).uuid
+    fleet.global2.zones["kz-other"] = (same, "configured", False)
+    say(fleet, fleet.global2)
+
+    assert "storage-shared" not in conflicts()
+    assert not Conflict.objects.filter(kind="storage-shared", resolved_at=None).exists()
+
+
+def test_a_hostid_that_another_agent_claims_is_a_conflict_until_it_claims_it_no_more(fleet: Fleet, later: Any) -> None:
+    fleet.say_states()
+    other = FakeAgent(fleet.agent.deployment, fleet.agent.authority)
+    trust_agent(uuid=other.uuid, key_hex=other.key_hex, name="west")
+    other.say_state(FakeHost("83a0cc71", "global1-copy"))
+    other.post()
+    fleet.take_in()
+
+    note_silence()
+
+    assert "hostid-collision" in conflicts()
+    conflict = Conflict.objects.get(kind="hostid-collision")
+    assert (conflict.facts["owner_hostid"], conflict.facts["others"]) == ("83a0cc71", ["the agent west"])
+    assert events("host.hostid-collision")[0]["hostname"] == "global1-copy"
+    shut = {way.door: way.reason for way in doors(Conflict.objects.get(kind="held-elsewhere"), timezone.now())}
+    assert "Two hosts answer with hostid 83a0cc71" in shut["force-takeover"]
+    later(minutes=16)
+    fleet.say_states()
+    note_silence()
+    assert "hostid-collision" not in conflicts()
+    assert note_silence() == 0
+
+
+def test_an_agent_that_is_not_trusted_makes_no_collision(fleet: Fleet) -> None:
+    fleet.say_states()
+    other = FakeAgent(fleet.agent.deployment, fleet.agent.authority)
+    trust_agent(uuid=other.uuid, key_hex=other.key_hex, name="west")
+    Host.objects.filter(owner_hostid="83a0cc71").update(agent=None)
+    other.say_state(FakeHost("83a0cc71", "global1-copy"))
+    other.post()
+    fleet.take_in()
+    note_silence()
+
+    assert "hostid-collision" not in conflicts()
+
+
+def test_a_boot_id_that_comes_back_is_another_machines(fleet: Fleet) -> None:
+    fleet.say_states()
+    for boot_id in ("boot-2", "boot-3"):
+        fleet.global1.boot_id = boot_id
+        say(fleet, fleet.global1)
+        note_silence()
+    assert "hostid-collision" not in conflicts(), "a host may start again"
+
+    fleet.global1.boot_id = "boot-2"
+    say(fleet, fleet.global1)
+    note_silence()
+
+    assert "hostid-collision" in conflicts()
+    assert len(events("host.hostid-collision")) == 1
+    fleet.global1.boot_id = "boot-3"
+    say(fleet, fleet.global1)
+    assert len(events("host.hostid-collision")) == 1, "one collision, told once"
