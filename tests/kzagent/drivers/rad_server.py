@@ -143,7 +143,7 @@ def _handler(served: RadServer) -> type[BaseHTTPRequestHandler]:
             status, payload = answer(served, self.path, body)
             if is_meant:
                 payload = manners.edit(payload)
-                if manners.cut_after_acting:
+                if served.manners.cut_after_acting:  # `edit` may have decided it
                     self.close_connection = True
                     return None
             return self._send(status, b"" if status == 404 else _envelope(status, payload))

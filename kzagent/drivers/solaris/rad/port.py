@@ -63,7 +63,7 @@ class RadPort:
         entries = answers.zone_entries(self._get("Zone/?_rad_detail"))
         with self._lock:
             self._paths = {entry.placement.name: entry.path for entry in entries}
-        return sorted(entry.placement for entry in entries)
+        return sorted((entry.placement for entry in entries), key=lambda placement: placement.name)
 
     def exports(self, zones: Sequence[ZoneName]) -> dict[ZoneName, str]:
         """Return the command file by zone, `create -b` at its head as `zonecfg export` prints it."""
