@@ -43,7 +43,7 @@ def hosts(settings: Settings, directory: Path) -> Iterator[Finding]:
 def _host(driver: ZoneDriver) -> Finding:
     what = f"host {driver.owner_hostid}"
     if not driver.is_reachable():
-        return unknown(what, "out of reach: the agent keeps silent about it")
+        return unknown(what, f"out of reach{_reason(driver)}: the agent keeps silent about it")
     try:
         facts, placements = driver.host(), driver.placements()
     except DriverError as error:
@@ -51,6 +51,15 @@ def _host(driver: ZoneDriver) -> Finding:
     if facts.owner_hostid != driver.owner_hostid:
         return missing(what, f"it says it is {facts.owner_hostid}", "agent.json names another hostid than it has")
     return ok(what, f"{shown(facts.hostname)} answers, {len(placements)} zones")
+
+
+def _reason(driver: ZoneDriver) -> str:
+    """Return why a host is out of reach, in brackets, where its driver says more than that."""
+    try:
+        driver.host()
+    except DriverError as error:
+        return f" ({error.message})"
+    return ""
 
 
 def _to_do(error: DriverError) -> str:

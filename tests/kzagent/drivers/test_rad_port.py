@@ -16,8 +16,10 @@ from kernelzone import strict, zoneadm, zonecfg
 from kernelzone.portable import guests
 from kernelzone.words import ZoneName
 from kernelzone.zoneadm import OutcomeKind
+from kzagent.drivers.solaris.opening import open_solaris
 from kzagent.errors import DriverError, SetupError
 from kzagent.host_settings import HostSettings, check_hosts
+from kzagent.readiness.hosts import _host as readiness_of
 
 ZONE1, ZONE2 = ZoneName("kzone1"), ZoneName("kzone2")
 PATIENCE_S = 20.0
@@ -226,3 +228,10 @@ def test_the_way_is_kept_in_the_settings_of_an_agent(rad: RadLab) -> None:
     check_hosts((settings,))
     with pytest.raises(SetupError, match="settings of its own"):
         check_hosts((dataclasses.replace(settings, solaris=dataclasses.replace(settings.solaris, rad=None)),))
+
+
+def test_check_says_why_a_host_is_out_of_reach(rad: RadLab, tmp_path: Path) -> None:
+    Path(rad.settings().password_file).write_text("wrong\n")
+    driver = open_solaris(rad.solaris_settings(), tmp_path / "agent")
+
+    assert "RAD refuses the login of kzagent (status 401)" in readiness_of(driver).line()
