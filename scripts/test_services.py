@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGES = {"postgres": "postgresql", "redis-server": "redis-server", "chromium": "chromium"}
+PACKAGES = {"postgres": "postgresql", "redis-server": "redis-server", "chromium": "chromium", "sshd": "openssh-server"}
 START_WAIT_S = 30
 
 
@@ -32,8 +32,12 @@ def say(text: str) -> None:
 
 
 def find_program(name: str) -> str | None:
-    """Return the path of a program; PostgreSQL's lie outside PATH on Debian."""
-    return shutil.which(name) or max(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), default=None)
+    """Return the path of a program; PostgreSQL's and sshd lie outside PATH on Debian."""
+    return (
+        shutil.which(name)
+        or shutil.which(name, path="/usr/sbin")
+        or max(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), default=None)
+    )
 
 
 def bring_packages() -> None:

@@ -32,4 +32,11 @@ def open_transport(solaris: SolarisSettings, directory: Path) -> Transport:
     """Return the way to the host's commands. Raises: DriverError NO_COMMAND for RAD, which runs none."""
     if solaris.way is Way.RAD:
         raise DriverError("NO_COMMAND", "a host that is reached through RAD runs no commands for us")
-    return LocalTransport(directory / "verbs")
+    if solaris.ssh is None:
+        return LocalTransport(directory / "verbs")
+    try:
+        # Imported here: an agent without ssh hosts needs no library for it.
+        from kzagent.drivers.solaris.ssh import SshTransport  # noqa: PLC0415
+    except ImportError as error:
+        raise DriverError("NO_LIBRARY", "ssh needs asyncssh: install kzfleet[ssh]") from error
+    return SshTransport(solaris.ssh)

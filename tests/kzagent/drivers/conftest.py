@@ -9,13 +9,14 @@ import pytest
 from agent_lab import Deployment, Fleet
 from agent_site import Site
 from rad_lab import RadLab, rad_lab
-from ways import WAYS, local_settings
+from sshd_lab import SSHD, Sshd
+from ways import WAYS, local_settings, solaris_settings
 
 from kzagent.drivers import ZoneDriver
 from kzagent.drivers.solaris.opening import open_solaris
 
 
-@pytest.fixture(params=[*sorted(WAYS), "rad"])
+@pytest.fixture(params=[*sorted(WAYS), "rad", "ssh"])
 def way(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -25,6 +26,9 @@ def driver(way: str, fleet: Fleet, tmp_path: Path, request: pytest.FixtureReques
     """global1: it has kzone2, and a configuration of kzone1."""
     if way == "rad":
         return open_solaris(request.getfixturevalue("rad").solaris_settings(), tmp_path / "agent")
+    if way == "ssh":
+        sshd: Sshd = request.getfixturevalue("sshd")
+        return open_solaris(sshd.over(solaris_settings(fleet.global1)), tmp_path / "agent")
     return WAYS[way](fleet.global1, tmp_path / "agent")
 
 
@@ -43,3 +47,13 @@ def rad(tmp_path: Path, fleet: Fleet) -> Iterator[RadLab]:
     """A RAD server over global1, which wants kzone1 of global2 and has kzone2 of its own."""
     with rad_lab(tmp_path / "rad", fleet.global1) as lab:
         yield lab
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """A sshd for every test that does not end it."""
+    if SSHD is None:
+        pytest.skip("needs sshd (Debian: openssh-server)")
+    server = Sshd(tmp_path_factory.mktemp("sshd") / "d")
+    yield server
+    server.stop()
