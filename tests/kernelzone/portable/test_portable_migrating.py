@@ -18,7 +18,6 @@ from kernelzone.portable.migrating import Options
 pytestmark = pytest.mark.processes
 ZONE = "kzone1"
 COPY = "nfs://filer/share/copy"
-EARLIER = "lu:luname.naa.600144f0000000000000000000000002"
 KEY_IS_WRONG = "zone 'kzone1': error: Encryption key is incorrect.  See solaris-kz(7) for configuration migration"
 
 
