@@ -1,4 +1,4 @@
-"""The `kzagent` command: enrol, init, run, check, guard, record."""
+"""The `kzagent` command: enrol, init, rotate, run, check, guard, record."""
 
 from __future__ import annotations
 
@@ -115,7 +115,17 @@ def check(parsed: argparse.Namespace) -> int:
     return look(parsed)
 
 
+def rotate(parsed: argparse.Namespace) -> int:
+    """Take a new identity key; a running agent signs with it from its next report on."""
+    from kzagent import rotating  # noqa: PLC0415 - HTTP and TLS take a while to import
+
+    key = rotating.rotate(parsed.directory)
+    _print(f"key {key} is this agent's from now on; the site believes the one before for a day")
+    return 0
+
+
 _COMMANDS = (
+    ("rotate", rotate, "take a new identity key"),
     ("run", run, "run the agent"),
     ("check", check, "say what is missing on this machine, if anything"),
     ("guard", guard, "keep zones that other hosts have taken from booting"),
@@ -124,7 +134,9 @@ _COMMANDS = (
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kzagent", description="The agent of kernel-zone hosts.")
-    commands = parser.add_subparsers(required=True, metavar="enrol | init | set-broker | run | check | guard | record")
+    commands = parser.add_subparsers(
+        required=True, metavar="enrol | init | set-broker | rotate | run | check | guard | record"
+    )
     enrol_command.add(commands)
     record_command.add(commands)
     make = commands.add_parser("init", help="make a new agent that is made known by hand")

@@ -11,6 +11,7 @@ from kernelzone.words import HostId
 from kzagent.afterwards import Afterwards
 from kzagent.agent import Agent
 from kzagent.authority import Authority
+from kzagent.authority_keys import AuthorityKeys
 from kzagent.clock import Clock
 from kzagent.draft import Draft
 from kzagent.drivers import ZoneDriver
@@ -18,7 +19,8 @@ from kzagent.drivers.portable import open_portable
 from kzagent.drivers.solaris.opening import open_solaris
 from kzagent.errors import DriverError, JournalError, SetupError
 from kzagent.host_settings import HostSettings
-from kzagent.identity import Settings, load_key, load_settings
+from kzagent.identity import Settings, load_settings
+from kzagent.identity_key import IdentityKey
 from kzagent.journal import Journal
 from kzagent.link import Link
 from kzagent.obligations import KeptObligations
@@ -33,7 +35,7 @@ def assemble(directory: Path, clock: Clock | None = None) -> Agent:
 
     Raises: SetupError.
     """
-    settings, key = load_settings(directory), load_key(directory)
+    settings, key = load_settings(directory), IdentityKey(directory)
     clock = clock or Clock()
     drivers = open_hosts(settings, directory)
     try:
@@ -41,7 +43,8 @@ def assemble(directory: Path, clock: Clock | None = None) -> Agent:
     except JournalError as error:
         raise SetupError(f"the journal in {directory} cannot be used: {error}") from error
     reports = Reports(settings, key, journal, clock)
-    authority, obligations = Authority(settings, clock), KeptObligations(directory, settings)
+    authority = Authority(settings, clock, AuthorityKeys(settings, directory))
+    obligations = KeptObligations(directory, settings, authority.keys)
     link = Link(Post(settings), journal, reports, authority, obligations)
     afterwards = Afterwards(journal, clock)
     return Agent(settings, clock, journal, reports, authority, link, drivers, afterwards, obligations)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from kernelzone import envelope
 from kernelzone.orders import BEACON_TYPE, MAX_BEACON_BYTES, Beacon, OrderError, read_beacon
+from kzagent.authority_keys import AuthorityKeys
 from kzagent.clock import Clock
 from kzagent.identity import Settings
 
@@ -24,7 +25,8 @@ MOST_KNOWN: Final = 10_000
 class Authority:
     """What the authority said last. `on_withdrawn` gets each order that is withdrawn, once."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, keys: AuthorityKeys | None = None) -> None:
+        self.keys = keys or AuthorityKeys(settings)
         self._settings = settings
         self._clock = clock
         self._lock = threading.Lock()
@@ -42,7 +44,7 @@ class Authority:
             verified = envelope.verify(
                 text.encode("utf-8"),
                 payload_type=BEACON_TYPE,
-                keys=self._settings.authority(),
+                keys=self.keys.raw(),
                 max_payload_bytes=MAX_BEACON_BYTES,
             )
             beacon = read_beacon(verified.payload)

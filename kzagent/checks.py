@@ -65,7 +65,7 @@ def check_envelope(case: Case) -> None:
         raise NotForUs("FORMAT", "an envelope that is too large")
     try:
         content = case.text.encode("utf-8")
-        keys = case.agent.settings.authority()
+        keys = case.agent.authority.keys.raw()
         found = envelope.verify(content, payload_type=ORDER_TYPE, keys=keys, max_payload_bytes=MAX_ORDER_BYTES)
     except UnicodeEncodeError as error:
         raise NotForUs("FORMAT", "an envelope that is not UTF-8") from error

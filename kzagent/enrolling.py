@@ -82,7 +82,7 @@ class Enrolling:
         said = {"token": token, "enrolment": state(enrolment, self.key), "sealing": state(sealing, self.key)}
         answered = self.site.post(ENROL, said)
         if answered.status != http.client.ACCEPTED:
-            raise SetupError(_refusal(answered))
+            raise SetupError(refusal(answered))
 
     def standing(self) -> tuple[str, str | None] | None:
         """Return the state and what was delivered, still sealed; None when the site does not know this agent.
@@ -96,7 +96,7 @@ class Enrolling:
         if answered.status >= http.client.INTERNAL_SERVER_ERROR:
             raise LinkError(f"the site answered {answered.status}")
         if answered.status != http.client.OK:
-            raise SetupError(_refusal(answered))
+            raise SetupError(refusal(answered))
         found = answered.fields()
         return str(found.get("state")), found.get("delivery")
 
@@ -172,7 +172,7 @@ def _file_text(path: Path) -> str:
         raise SetupError(f"{path} cannot be read ({error.strerror})") from error
 
 
-def _refusal(answered: Answered) -> str:
+def refusal(answered: Answered) -> str:
     """Return what the site said no with, as one sentence."""
     found: dict[str, Any] = {}
     with suppress(LinkError):

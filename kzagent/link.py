@@ -64,7 +64,7 @@ class Link:
             if outgoing:
                 self._journal.flush()
             before = (self._journal.epoch, self._journal.acknowledged)
-            self._take(self._post.batch([report.envelope for report in outgoing]))
+            self._take(self._post.batch([self._reports.signed_now(report.envelope) for report in outgoing]))
             if outgoing and before == (self._journal.epoch, self._journal.acknowledged):
                 raise LinkError("the site holds none of what it was sent")
             return not self._again and not self._journal.outgoing(1, 1)
@@ -94,7 +94,7 @@ class Link:
     def _post_repeated(self) -> None:
         """Post the repeated reports alone: they may be of an older epoch, and the answer is about the last one."""
         while self._again:
-            self._hear(self._post.batch([self._again.popleft()]))
+            self._hear(self._post.batch([self._reports.signed_now(self._again.popleft())]))
 
     def _take(self, answer: Answer) -> None:
         why = self._break_in_the_journal(answer)
@@ -106,6 +106,7 @@ class Link:
         self._hear(answer)
 
     def _hear(self, answer: Answer) -> None:
+        self._authority.keys.hear(answer.authority)
         with self._wanting:
             self._wanted.update(answer.wanted)
         if answer.beacon is not None:

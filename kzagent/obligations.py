@@ -23,6 +23,7 @@ from kernelzone.obligations import (
     read_obligations,
 )
 from kernelzone.words import HostId, ZoneName
+from kzagent.authority_keys import AuthorityKeys
 from kzagent.errors import JournalError
 from kzagent.identity import Settings
 
@@ -34,7 +35,8 @@ FILE_NAME: Final = "obligations.json"
 class KeptObligations:
     """The newest obligations of this agent's hosts."""
 
-    def __init__(self, directory: Path, settings: Settings) -> None:
+    def __init__(self, directory: Path, settings: Settings, keys: AuthorityKeys | None = None) -> None:
+        self._keys = keys or AuthorityKeys(settings)
         self._path = directory / FILE_NAME
         self._settings = settings
         self._lock = threading.Lock()
@@ -92,7 +94,7 @@ class KeptObligations:
             verified = envelope.verify(
                 text.encode("utf-8"),
                 payload_type=OBLIGATION_TYPE,
-                keys=self._settings.authority(),
+                keys=self._keys.raw(),
                 max_payload_bytes=MAX_OBLIGATIONS_BYTES,
             )
             found = read_obligations(verified.payload)

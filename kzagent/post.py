@@ -25,6 +25,7 @@ class Answer:
     `epoch`, `seq`: of this agent's reports it holds all up to `seq`. `missing`: those it lacks below its highest.
     `wanted`: the hosts whose full state it lacks. `beacon`: the newest signed time, None while there is none.
     `obligations`: signed too, what this agent's hosts have lost; None when they never lost anything.
+    `authority`: by which each of the last authority keys named the next one, the oldest first.
     """
 
     epoch: str
@@ -33,6 +34,7 @@ class Answer:
     wanted: tuple[HostId, ...]
     beacon: str | None
     obligations: str | None
+    authority: tuple[str, ...]
 
 
 class Post:

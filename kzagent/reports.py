@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from kernelzone import envelope, strict
 from kernelzone.orders import (
     FINAL_REPORT_STATES,
@@ -22,6 +20,7 @@ from kernelzone.orders import (
 from kernelzone.words import HostId, shown
 from kzagent.clock import Clock
 from kzagent.identity import Settings
+from kzagent.identity_key import IdentityKey
 from kzagent.journal import Journal
 from kzagent.wakeup import Wakeup
 
@@ -48,7 +47,7 @@ class Said:
 class Reports:
     """Signs what is said, in the order in which it is said."""
 
-    def __init__(self, settings: Settings, key: Ed25519PrivateKey, journal: Journal, clock: Clock) -> None:
+    def __init__(self, settings: Settings, key: IdentityKey, journal: Journal, clock: Clock) -> None:
         self._settings = settings
         self._key = key
         self._journal = journal
@@ -85,9 +84,18 @@ class Reports:
 
     def sign_again(self, old: bytes, epoch: str, seq: int) -> bytes:
         """Return the report in the envelope `old`, one of this agent's own, under another epoch and number."""
-        raw = envelope.raw_public_key(self._key)
-        payload = envelope.verify(old, payload_type=REPORT_TYPE, keys=[raw], max_payload_bytes=MAX_REPORT_BYTES).payload
-        return self._signed(replace(read_report(payload), epoch=epoch, seq=seq))
+        return self._signed(replace(read_report(self._own_payload(old)), epoch=epoch, seq=seq))
+
+    def signed_now(self, old: bytes) -> bytes:
+        """Return the same report, signed by the present key: the one before is believed for a day only."""
+        key = self._key.current()
+        if envelope.key_id(envelope.raw_public_key(key)).encode("ascii") in old:
+            return old
+        return envelope.sign(self._own_payload(old), payload_type=REPORT_TYPE, key=key)
+
+    def _own_payload(self, old: bytes) -> bytes:
+        keys = self._key.public_keys()  # it may have been signed before the key was rotated
+        return envelope.verify(old, payload_type=REPORT_TYPE, keys=keys, max_payload_bytes=MAX_REPORT_BYTES).payload
 
     def begin_epoch(self, why: str) -> None:
         """Begin a new epoch: open warrants find their readings closed."""
@@ -120,7 +128,7 @@ class Reports:
         if len(payload) > MAX_PAYLOAD_BYTES:
             smaller = replace(report, state=ReportState.FAILED, code="REPORT_TOO_LARGE", lines=(), result=None)
             payload = _payload(smaller)
-        return envelope.sign(payload, payload_type=REPORT_TYPE, key=self._key)
+        return envelope.sign(payload, payload_type=REPORT_TYPE, key=self._key.current())
 
 
 def _written(said: Said) -> Said:

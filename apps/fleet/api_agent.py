@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
+from uuid import UUID
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
@@ -17,6 +18,7 @@ from apps.base.errors import DomainError, Fault, MalformedRequest
 from apps.fleet.enrolling import answer_enrolment, enrol_agent
 from apps.fleet.errors import JoinTokenRefused
 from apps.fleet.joining import count_guess, refuse_guessing
+from apps.fleet.rotating import rotate_agent_key
 from kernelzone import strict
 from kernelzone.words import WordError, canonical_uuid
 
@@ -57,15 +59,26 @@ def enrol(request: HttpRequest) -> JsonResponse:
 
 
 @for_agents
+def keys(request: HttpRequest) -> JsonResponse:
+    """Return which key an agent has from now on: `agent`, `new_key`, `sealing`."""
+    fields = _fields(request, "agent", "new_key", "sealing")
+    agent = rotate_agent_key(_agent_uuid(fields["agent"]), fields["new_key"], fields["sealing"])
+    return JsonResponse({"public_key": agent.public_key, "old_key_until": agent.old_key_until})
+
+
+@for_agents
 def enrolment(request: HttpRequest) -> JsonResponse:
     """Return what became of an enrolment: `agent`, `question`; `delivery` is sealed to the agent, or null."""
     fields = _fields(request, "agent", "question")
+    state, delivery = answer_enrolment(_agent_uuid(fields["agent"]), fields["question"])
+    return JsonResponse({"state": state, "delivery": delivery})
+
+
+def _agent_uuid(text: str) -> UUID:
     try:
-        agent_uuid = canonical_uuid(fields["agent"])
+        return canonical_uuid(text)
     except WordError as error:
         raise MalformedRequest(message=error.message) from None
-    state, delivery = answer_enrolment(agent_uuid, fields["question"])
-    return JsonResponse({"state": state, "delivery": delivery})
 
 
 def _fields(request: HttpRequest, *names: str) -> dict[str, str]:

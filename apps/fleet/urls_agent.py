@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from apps.fleet.api_agent import enrol, enrolment
+from apps.fleet.api_agent import enrol, enrolment, keys
 
 urlpatterns = [
     path("enrol", enrol, name="agent_enrol"),
     path("enrolment", enrolment, name="agent_enrolment"),
+    path("keys", keys, name="agent_keys"),
 ]

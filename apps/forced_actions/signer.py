@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.utils import timezone
 
+from apps.fleet.authority import is_replaced, statements
 from apps.fleet.selectors import deployment_uuid
 from apps.forced_actions.obligations import sign_obligations
 from apps.forced_actions.release import (
@@ -86,11 +87,17 @@ def load_key(path: Path) -> Ed25519PrivateKey:
 
 
 def run(key: Ed25519PrivateKey, *, is_stopping: Callable[[], bool]) -> None:
-    """Sign what is new and keep the beacon young, until asked to stop. A database that is away is waited for."""
+    """Sign what is new and keep the beacon young, until asked to stop or another key has followed this one.
+
+    A database that is away is waited for.
+    """
     beacon_at = 0.0
     while not is_stopping():
         try:
             if time.monotonic() >= beacon_at:
+                if is_replaced(envelope.raw_public_key(key).hex()):
+                    logger.warning("another authority key signs from now on")
+                    return
                 sign_beacon(key)
                 sign_obligations(key)
                 beacon_at = time.monotonic() + BEACON_EVERY.total_seconds()
@@ -109,7 +116,9 @@ def sign_beacon(key: Ed25519PrivateKey) -> None:
     withdrawn = tuple(withdrawn_orders(now)[:MOST_WITHDRAWN])
     beacon = Beacon(v=1, deployment=deployment_uuid(), at=int(now.timestamp()), withdrawn=withdrawn)
     text = envelope.sign(write_beacon(beacon), payload_type=BEACON_TYPE, key=key).decode()
-    SignedBeacon.objects.update_or_create(pk=1, defaults={"envelope": text, "signed_at": now})
+    SignedBeacon.objects.update_or_create(
+        pk=1, defaults={"envelope": text, "signed_at": now, "authority": statements()}
+    )
 
 
 def sign_jobs(key: Ed25519PrivateKey) -> int:

@@ -71,9 +71,10 @@ def reports(request: HttpRequest) -> JsonResponse:
     held = store_reports(agent, [_opened(agent, number, text) for number, text in enumerate(envelopes)])
     if held is None:
         raise NotTaken(403, "report_agent", "no trusted agent has this uuid")
-    beacon = SignedBeacon.objects.values_list("envelope", flat=True).first()
+    beacon, authority = SignedBeacon.objects.values_list("envelope", "authority").first() or (None, [])
     lost = SignedObligations.objects.filter(agent=agent).values_list("envelope", flat=True).first()
-    return JsonResponse({**held._asdict(), "beacon": beacon, "obligations": lost}, status=202)
+    said = {"beacon": beacon, "obligations": lost, "authority": authority}
+    return JsonResponse({**held._asdict(), **said}, status=202)
 
 
 def _unpacked(request: HttpRequest) -> bytes:

@@ -115,10 +115,14 @@ class ReportSeen(models.Model):
 
 
 class SignedBeacon(models.Model):
-    """The newest signed time with the withdrawn orders, written by the signer alone; one row."""
+    """The newest signed time with the withdrawn orders, written by the signer alone; one row.
+
+    `authority`: the envelopes by which each of the last authority keys named the next one, the oldest first.
+    """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     envelope = models.TextField()
+    authority = models.JSONField(default=list)
     signed_at = models.DateTimeField()
 
 

@@ -131,6 +131,7 @@ class Site:
         self.withdrawn: tuple[UUID, ...] = ()
         self.beacon_shift_s: int | None = 0
         self.obligations: str | None = None
+        self.statements: list[str] = []
         self._changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -179,6 +180,7 @@ class Site:
         beacon = None if shift is None else self.authority.beacon(int(time.time()) + shift, self.withdrawn)
         answer = {"epoch": epoch, "seq": seq, "missing": [], "wanted": self.wanted, "beacon": beacon}
         answer["obligations"] = self.obligations
+        answer["authority"] = self.statements
         self.wanted = []
         return 202, json.dumps(answer).encode()
 

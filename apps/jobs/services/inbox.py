@@ -16,6 +16,7 @@ from django.utils import timezone
 from apps.base.nudge import nudge
 from apps.fleet.agents import move_agent
 from apps.fleet.models import Agent, Host
+from apps.fleet.rotating import keys_of
 from apps.fleet.workflow import Move
 from apps.history.actors import agent as agent_actor
 from apps.history.actors import part
@@ -51,7 +52,7 @@ def open_posted(agent: Agent, envelope: bytes) -> Posted:
     payload = dsse.verify(
         envelope,
         payload_type=REPORT_TYPE,
-        keys=[bytes.fromhex(agent.public_key)],
+        keys=keys_of(agent),
         max_payload_bytes=MAX_REPORT_BYTES,
     ).payload
     try:

@@ -42,3 +42,5 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
         run(key, is_stopping=stopping.is_set)
+        if not stopping.is_set():
+            raise CommandError("Another authority key has followed this one: start `manage.py sign` again.")

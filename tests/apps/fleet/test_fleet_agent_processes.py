@@ -1,4 +1,4 @@
-"""Two real agent processes, one directory the copy of the other: whichever speaks second gives both away."""
+"""Real agent processes: one directory the copy of another gives both away; and a key that is changed meanwhile."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.utils import timezone
 
 from apps.fleet.models import Agent
 from apps.fleet.selectors import deployment_uuid
@@ -24,6 +25,7 @@ from apps.history.models import Event
 from kernelzone.envelope import raw_public_key
 from kernelzone.portable.host import Host as PortableHost
 from kzagent import identity
+from kzagent.__main__ import main
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.slow]
 # nothing listens there: what an agent reports needs no broker
@@ -95,3 +97,17 @@ def test_a_copied_agent_is_found_and_both_are_suspended(directory, run_agent, is
     assert Event.objects.filter(type="agent.speaks-twice").count() == 1
     time.sleep(2.5)
     assert Agent.objects.get().last_seq == taken
+
+
+def test_an_agent_takes_a_new_key_while_it_runs(directory, run_agent):
+    run_agent(directory)
+    _until(lambda: _has_reported(2))
+    before = Agent.objects.get()
+    assert main(["rotate", str(directory)]) == 0
+    assert {path.name for path in directory.glob("identity*")} == {"identity.key", "identity.old.key"}
+    after = Agent.objects.get()
+    assert (after.old_key, after.state) == (before.public_key, "trusted")
+    # as if the day were over: only what the new key has signed is taken
+    Agent.objects.update(old_key_until=timezone.now())
+    _until(lambda: _has_reported(after.last_seq + 3))
+    assert main(["rotate", str(directory)]) == 0
