@@ -72,6 +72,8 @@ class Kind(StrEnum):
     HALT = "halt"
     SHUTDOWN = "shutdown"
     SUSPEND = "suspend"
+    MIGRATE = "migrate"
+    EVACUATE = "evacuate"
     MARK_UNAVAILABLE = "mark-unavailable"
     DISABLE_AUTOBOOT = "disable-autoboot"
     WITHDRAW = "withdraw"
@@ -121,6 +123,28 @@ class ConfigureArgs:
     """A zonecfg command file without key source, at most 32 KiB of text."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MigrateArgs:
+    """Where the zone goes: `target` as `zoneadm migrate` takes it, and the owner hostid of the host that is meant.
+
+    `live_only`: only if the zone runs.
+    """
+
+    target: str
+    target_hostid: HostId
+    dry_run: bool
+    live_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EvacuateArgs:
+    """`every_zone`: also those that do not run. `is_return`: bring back what went away."""
+
+    dry_run: bool
+    every_zone: bool
+    is_return: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +209,24 @@ class VerbResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneMoved:
+    """What an evacuation made of one zone: evacuated, returned, skipped or failed; "" for no target or no error."""
+
+    zone: ZoneName
+    fate: str
+    target: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvacuateResult:
+    """How an evacuation ended as a whole, and zone by zone. What a dry run says is what would be."""
+
+    outcome: Outcome
+    zones: tuple[ZoneMoved, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WithdrawResult:
     """False when the order had reached INTENT before: the veto came too late."""
 
@@ -216,6 +258,8 @@ KINDS: Final[dict[Kind, KindRules]] = {
     Kind.HALT: _VERB,
     Kind.SHUTDOWN: _VERB,
     Kind.SUSPEND: _VERB,
+    Kind.MIGRATE: KindRules(Effect.SAFE, True, MigrateArgs, VerbResult),
+    Kind.EVACUATE: KindRules(Effect.SAFE, False, EvacuateArgs, EvacuateResult),
     Kind.MARK_UNAVAILABLE: _VERB,
     Kind.DISABLE_AUTOBOOT: _VERB,
     Kind.WITHDRAW: KindRules(Effect.SAFE, False, WithdrawArgs, WithdrawResult),

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
 from kernelzone import zoneadm
-from kernelzone.facts import InUse, Outcome
+from kernelzone.facts import InUse, Outcome, RegionStatus
 from kernelzone.orders import (
     UNCHANGED,
+    EvacuateArgs,
     ExportResult,
     Kind,
+    MigrateArgs,
     ProbeResult,
     ReportState,
     VerbResult,
     WithdrawResult,
 )
 from kernelzone.standing import why_held
-from kernelzone.states import ACTIVE, Verb
+from kernelzone.states import ACTIVE, Verb, ZoneState
+from kernelzone.words import WordError
 from kzagent.agent import placement_of
 from kzagent.case import Case
 from kzagent.errors import OrderRefused, Stopping
@@ -30,6 +34,9 @@ from kzagent.reports import Said
 MAX_WINDOW_S: Final = 600
 MAX_CONFIGURATION: Final = 32 * 1024
 MAX_SAMPLES: Final = 2000
+# How many lines a migration and an evacuation print: only to say how far they are.
+MIGRATION_LINES: Final = 9
+EVACUATION_LINES: Final = 3
 _STARTING: Final = frozenset({Verb.READY, Verb.BOOT, Verb.REBOOT})
 
 
@@ -113,6 +120,51 @@ def run_disable_autoboot(case: Case) -> Said:
     return _after_verb(case, case.driver.disable_autoboot(case.zone))
 
 
+def run_migrate(case: Case) -> Said:
+    """Return how the migration of a zone to another host ended; one that has been made before is done."""
+    wanted: MigrateArgs = case.order.read_args()
+    try:
+        zoneadm.migration_target(wanted.target)
+    except WordError as error:
+        raise OrderRefused("FIELD", error.message) from error
+    if _has_moved(case, wanted):
+        text = f"host data names {wanted.target_hostid}: the zone is there already"
+        return _after_verb(case, Outcome("migrate", True, 0, "DONE", (text,)))
+    mark = high_water(case.agent.journal, case.placement.zone_uuid if case.placement else None)
+    return _after_verb(case, case.driver.migrate(case.zone, wanted, mark, _told(case, MIGRATION_LINES)))
+
+
+def run_evacuate(case: Case) -> Said:
+    """Return how the zones of the host went to their evacuation targets, or came back."""
+    wanted: EvacuateArgs = case.order.read_args()
+    zones = len(case.driver.placements())
+    result = case.driver.evacuate(wanted, _told(case, EVACUATION_LINES + 2 * zones))
+    state = ReportState.DONE if result.outcome.is_done else ReportState.FAILED
+    lines = result.outcome.lines
+    return Said(state, result.outcome.code, case.order.owner_hostid, lines=lines, result=result)
+
+
+def _told(case: Case, of: int) -> Callable[[str], None]:
+    """Return what reports each line of output as progress; the whole output comes with the end."""
+    lines = itertools.count(1)
+
+    def say(line: str) -> None:
+        case.say_progress(min(next(lines), of), of, line)
+
+    return say
+
+
+def _has_moved(case: Case, wanted: MigrateArgs) -> bool:
+    """Return whether an earlier run of the order, cut off since, has taken the zone to its target."""
+    if wanted.dry_run or case.placement is None or case.placement.state != ZoneState.CONFIGURED:
+        return False
+    readings = read_zone(case.agent, case.driver, case.zone)
+    owners = {
+        reading.record.owner_hostid for reading in readings if reading.record and reading.status is RegionStatus.CLEAN
+    }
+    return owners == {wanted.target_hostid}
+
+
 def run_withdraw(case: Case) -> Said:
     """Return whether the order named was taken back before it acted."""
     wanted = case.order.read_args().order
@@ -154,6 +206,8 @@ ACTIONS: Final[Mapping[Kind, Callable[[Case], Said]]] = {
     Kind.HALT: partial(run_verb, verb=Verb.HALT),
     Kind.SHUTDOWN: partial(run_verb, verb=Verb.SHUTDOWN),
     Kind.SUSPEND: partial(run_verb, verb=Verb.SUSPEND),
+    Kind.MIGRATE: run_migrate,
+    Kind.EVACUATE: run_evacuate,
     Kind.MARK_UNAVAILABLE: run_mark_unavailable,
     Kind.DISABLE_AUTOBOOT: run_disable_autoboot,
     Kind.WITHDRAW: run_withdraw,

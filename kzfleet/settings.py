@@ -296,6 +296,7 @@ JOB_RESULT: dict[str, str] = {
             "halt",
             "shutdown",
             "suspend",
+            "migrate",
             "mark-unavailable",
             "disable-autoboot",
             "force-takeover",

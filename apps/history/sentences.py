@@ -50,6 +50,7 @@ _WORDS: Final = {
     "host.identity-changed": "saw the host under another name",
     "host.start-maintenance": "began maintenance",
     "host.end-maintenance": "ended maintenance",
+    "host.evacuate": "asked the host to evacuate its zones",
     "join-token.make": "made a join token",
     "join-token.withdraw": "withdrew the join token",
     "join-token.guessing": "counted too many wrong join tokens",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
-from rest_framework import mixins
+from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,9 +14,11 @@ from rest_framework.viewsets import GenericViewSet
 
 from apps.base.api import Input, Text, parameters
 from apps.base.errors import FilterRefused, NotFound
+from apps.fleet.api import owner_hostid
+from apps.jobs.models import Job
 from apps.zones.models import Placement, Reading, Zone
 from apps.zones.selectors import placements_present, readings_of, sightings_of, zones_visible_to
-from apps.zones.services import run_verb
+from apps.zones.services import evacuate_host, migrate_zone, run_verb
 from kernelzone.ownership import Verdict
 from kernelzone.words import WordError, canonical_uuid
 
@@ -26,6 +28,24 @@ class VerbIn(Input):
 
     verb = Text()
     owner_hostid = Text()
+
+
+class MigrationIn(Input):
+    """The host that the zone is on, and the one it goes to. `live_only`: only if it runs."""
+
+    owner_hostid = Text()
+    target_hostid = Text()
+    dry_run = serializers.BooleanField(default=False)
+    live_only = serializers.BooleanField(default=False)
+
+
+class EvacuationIn(Input):
+    """The host whose zones go; `every_zone`: also those that do not run. `is_return`: bring back what went."""
+
+    owner_hostid = Text()
+    dry_run = serializers.BooleanField(default=False)
+    every_zone = serializers.BooleanField(default=False)
+    is_return = serializers.BooleanField(default=False)
 
 
 def zone_out(zone: Zone) -> dict[str, Any]:
@@ -80,7 +100,7 @@ def reading_out(reading: Reading) -> dict[str, Any]:
 
 
 class ZoneViewSet(mixins.ListModelMixin, GenericViewSet[Zone]):
-    """Zones: list by name or verdict, read one whole, its readings, and run a safe verb.
+    """Zones: list by name or verdict, read one whole, its readings, run a safe verb, and migrate.
 
     Parameters of the list: name, verdict, owner_hostid.
     """
@@ -90,6 +110,7 @@ class ZoneViewSet(mixins.ListModelMixin, GenericViewSet[Zone]):
         "retrieve": "zones.view",
         "readings": "zones.view",
         "verbs": "zones.run",
+        "migrations": "zones.run",
     }
     ordering: tuple[str, ...] = ("name", "pk")
 
@@ -130,13 +151,12 @@ class ZoneViewSet(mixins.ListModelMixin, GenericViewSet[Zone]):
     @action(detail=True, methods=["post"])
     def verbs(self, request: Request, pk: str) -> Response:
         """Return 202 with the job that runs a safe verb on one host."""
-        job = run_verb(self._id(pk), actor=request.user, **VerbIn.parse(request.data))
-        location = f"/api/v1/jobs/{job.pk}"
-        return Response(
-            {"job": str(job.pk), "state": job.state, "links": {"job": location}},
-            status=202,
-            headers={"Location": location},
-        )
+        return _accepted(run_verb(self._id(pk), actor=request.user, **VerbIn.parse(request.data)))
+
+    @action(detail=True, methods=["post"])
+    def migrations(self, request: Request, pk: str) -> Response:
+        """Return 202 with the job by which the zone's host migrates it to another."""
+        return _accepted(migrate_zone(self._id(pk), actor=request.user, **MigrationIn.parse(request.data)))
 
     def _zone(self, pk: str) -> Zone:
         zone = self.get_queryset().filter(pk=self._id(pk)).first()
@@ -151,4 +171,22 @@ class ZoneViewSet(mixins.ListModelMixin, GenericViewSet[Zone]):
             raise NotFound() from None
 
 
-ROUTES = [("zones", ZoneViewSet)]
+class EvacuationViewSet(GenericViewSet[Job]):
+    """Evacuations: a host sends its zones to their evacuation targets, or brings them back."""
+
+    required_permission: ClassVar[dict[str, str]] = {"create": "zones.run"}
+    queryset = Job.objects.none()
+
+    def create(self, request: Request) -> Response:
+        """Return 202 with the job of the host."""
+        given = EvacuationIn.parse(request.data)
+        return _accepted(evacuate_host(owner_hostid(given.pop("owner_hostid")), actor=request.user, **given))
+
+
+def _accepted(job: Job) -> Response:
+    location = f"/api/v1/jobs/{job.pk}"
+    body = {"job": str(job.pk), "state": job.state, "links": {"job": location}}
+    return Response(body, status=202, headers={"Location": location})
+
+
+ROUTES: list[tuple[str, Any]] = [("zones", ZoneViewSet), ("evacuations", EvacuationViewSet)]

@@ -23,6 +23,15 @@ class PlacementMissing(DomainError):
     hint = "Choose a host on which the zone is configured, or inspect the host again."
 
 
+class TargetUnfit(DomainError):
+    """A zone cannot be migrated to that host. Facts: why."""
+
+    code = "migration_target"
+    status = 409
+    message = "the zone cannot be migrated to this host"
+    hint = "Choose another host of the fleet, one that has been inspected."
+
+
 class VerbNotOffered(DomainError):
     """Not a safe verb. Facts: verb."""
 

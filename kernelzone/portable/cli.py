@@ -17,8 +17,10 @@ from kernelzone.portable import (
     drill_commands,
     fsck,
     reading_words,
+    smf_command,
     storage_commands,
     suriadm_command,
+    sysadm_command,
     verbs,
     zoneadm_command,
     zonecfg_command,
@@ -35,6 +37,8 @@ usage: kz HOSTDIR create-host --owner-hostid HEX --hostname NAME [--boot-environ
        kz HOSTDIR erase-storage URI [-F] all that is on it is lost; asks for the URI again
        kz HOSTDIR zoneadm ...            as zoneadm(8): list, install, attach, detach, boot, halt, ...
        kz HOSTDIR zonecfg ...            as zonecfg(8): -z ZONE info | export | delete -F | "commands" | -f FILE
+       kz HOSTDIR sysadm ...             as sysadm(8): maintain -s -m MESSAGE | -e | -l; evacuate [-anqrvw] | -l
+       kz HOSTDIR svccfg | svcadm ...    -s system/zones/zone:ZONE setprop evacuation/target=ssh://HOST
        kz HOSTDIR suriadm ...            as suriadm(8): parse | normalize URI, lookup-uri DEVICE
        kz HOSTDIR read ZONE              what host data says
        kz HOSTDIR fsck ZONE              whether what its guests wrote is one sequence
@@ -70,6 +74,20 @@ def _zoneadm(directory: Path, words: list[str]) -> int:
     host = Host.open(directory)
     verbs.recover(host)
     return zoneadm_command.run(host, words)
+
+
+def _sysadm(directory: Path, words: list[str]) -> int:
+    host = Host.open(directory)
+    verbs.recover(host)
+    return sysadm_command.run(host, words)
+
+
+def _svccfg(directory: Path, words: list[str]) -> int:
+    return smf_command.svccfg(Host.open(directory), words)
+
+
+def _svcadm(directory: Path, words: list[str]) -> int:
+    return smf_command.svcadm(Host.open(directory), words)
 
 
 def _zonecfg(directory: Path, words: list[str]) -> int:
@@ -189,6 +207,9 @@ _COMMANDS: Final[dict[str, Callable[[Path, list[str]], int]]] = {
     "erase-storage": _erase_storage,
     "zoneadm": _zoneadm,
     "zonecfg": _zonecfg,
+    "sysadm": _sysadm,
+    "svccfg": _svccfg,
+    "svcadm": _svcadm,
     "suriadm": _suriadm,
     "read": _read,
     "fsck": _fsck,

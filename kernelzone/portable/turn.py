@@ -11,7 +11,7 @@ from uuid import UUID
 from kernelzone import states, suri, zoneadm
 from kernelzone.facts import Outcome, RegionStatus
 from kernelzone.hostdata import HostDataError
-from kernelzone.portable import changes, files, high_water, keys, migration_marks, reading
+from kernelzone.portable import changes, files, high_water, keys, maintenance, migration_marks, reading
 from kernelzone.portable.changes import Writer
 from kernelzone.portable.errors import PortableError
 from kernelzone.portable.host import Flag, Host
@@ -53,6 +53,7 @@ class Turn(NamedTuple):
 
 Act = Callable[[Turn], tuple[str, ...]]
 
+_NOT_IN_MAINTENANCE: Final = frozenset({Verb.ATTACH, Verb.BOOT})
 # What the zone must be, in the words of illumos' zoneadm, when the table says no.
 _NEEDED: Final = {
     Verb.INSTALL: "configured",
@@ -114,6 +115,7 @@ def _take_turn(host: Host, placement: Placement, verb: Verb | str, act: Act, age
     turn = Turn(host, placement, state, agent or host.agent)
     if isinstance(verb, Verb):
         _refuse_state(placement.zone, state.state, verb)
+        _refuse_in_maintenance(turn, verb)
     else:
         _refuse_unless_inside(turn, verb)
     try:
@@ -153,6 +155,14 @@ def _refuse_unless_inside(turn: Turn, name: str) -> None:
     if turn.state.state is not ZoneState.RUNNING:
         raise Refused("WRONG_STATE", zoneadm.wrong_state_message(turn.placement.zone, "running", name))
     refuse_panicked(turn)
+
+
+def _refuse_in_maintenance(turn: Turn, verb: Verb) -> None:
+    """Return when the host takes zones in, or that is not what `verb` does. The words are ours."""
+    message = maintenance.message(turn.host.directory) if verb in _NOT_IN_MAINTENANCE else None
+    if message is not None:
+        text = f"zoneadm: zone '{turn.placement.zone}': {turn.host.hostname} is in maintenance: {message}\n"
+        raise Refused("MAINTENANCE", text)
 
 
 def _refuse_state(zone: str, state: ZoneState, verb: Verb) -> None:

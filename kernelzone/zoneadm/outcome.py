@@ -82,9 +82,9 @@ _PROGRESS: Final = (
 _KNOWN: Final = re.compile(
     rf"(?:(?:zoneadm: )?zone {_ZONE}: )(?:{'|'.join(_PROGRESS)})"
     r"|Progress being logged to /\S+"
-    r"|sysadm: (?:preparing|initializing|evacuating|migrating) [^\n]{1,200}"
-    r"|sysadm: (?:evacuation completed successfully\.|dry-run succeeded)"
-    rf"|sysadm: {_ZONE}: evacuated to \S+"
+    r"|sysadm: (?:preparing|initializing|evacuating|migrating|returning) [^\n]{1,200}"
+    r"|sysadm: (?:(?:evacuation|return) completed successfully\.|dry-run succeeded)"
+    rf"|sysadm: {_ZONE}: (?:evacuated to \S+|returned)"
 )
 _INSTALLED: Final = re.compile(r"(?m)^Installation: Succeeded$")
 _TROUBLE: Final = re.compile(r"(?i)\b(?:error|failed|fail|cannot|could not|denied|warning|interrupted)\b")

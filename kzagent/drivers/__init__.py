@@ -10,9 +10,12 @@ from uuid import UUID
 from kernelzone.facts import HostFacts, Outcome, PlacementFacts, ReadingFacts, Sample
 from kernelzone.hostdata import ClaimJournal, ClaimOutcome, Intent
 from kernelzone.hostdata import Outcome as ClaimEnd
-from kernelzone.orders import ConfigurationText, Kind
+from kernelzone.orders import ConfigurationText, EvacuateArgs, EvacuateResult, Kind, MigrateArgs
 from kernelzone.states import Verb
 from kernelzone.words import Digest, HostId, ZoneName
+
+# Gets a line of output as it comes.
+Say = Callable[[str], None]
 
 
 class ForcedClaim(NamedTuple):
@@ -75,6 +78,12 @@ class ZoneDriver(Protocol):
 
     def disable_autoboot(self, zone: ZoneName) -> Outcome:
         """Return how `autoboot` of the zone's configuration was set to false; false already is DONE."""
+
+    def migrate(self, zone: ZoneName, wanted: MigrateArgs, high_water: int, say: Say) -> Outcome:
+        """Return how the migration of a zone from this host ended; `say` gets each line of output as it comes."""
+
+    def evacuate(self, wanted: EvacuateArgs, say: Say) -> EvacuateResult:
+        """Return how the evacuation of this host, or the return to it, ended, zone by zone."""
 
     def configure(self, zone: ZoneName, text: str) -> Outcome:
         """Return how a command file without key source was taken over."""

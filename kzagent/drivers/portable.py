@@ -27,16 +27,18 @@ from kernelzone.hostdata import (
     watch_host_data,
 )
 from kernelzone.hostdata import Outcome as ClaimEnd
-from kernelzone.orders import ConfigurationText, Kind
-from kernelzone.portable import attaching, changes, configuring, files, verbs
+from kernelzone.orders import ConfigurationText, EvacuateArgs, EvacuateResult, Kind, MigrateArgs, ZoneMoved
+from kernelzone.portable import attaching, changes, configuring, evacuating, files, maintenance, verbs
 from kernelzone.portable import high_water as marks
 from kernelzone.portable.errors import PortableError
+from kernelzone.portable.evacuating import Wishes
 from kernelzone.portable.host import Host
+from kernelzone.portable.migrating import Options
 from kernelzone.portable.placement import Placement
 from kernelzone.states import Verb, ZoneState
 from kernelzone.suri import SuriError
 from kernelzone.words import Digest, HostId, WordError, ZoneName
-from kzagent.drivers import ForcedClaim
+from kzagent.drivers import ForcedClaim, Say
 from kzagent.errors import DriverError
 
 SAMPLE_INTERVAL_S: Final = 0.5
@@ -110,6 +112,21 @@ class PortableDriver:
             self._remember(zone, high_water)
             return _VERBS[verb](self._host, zone, agent=self._agent)
 
+    def migrate(self, zone: ZoneName, wanted: MigrateArgs, high_water: int, say: Say) -> Outcome:
+        """Return how the migration ended; the target is a host beside this one."""
+        with _asked("migrate"):
+            self._remember(zone, high_water)
+            options = Options(dry_run=wanted.dry_run, live_only=wanted.live_only)
+            return verbs.migrate(self._host, zone, wanted.target, options, agent=self._agent, say=say)
+
+    def evacuate(self, wanted: EvacuateArgs, say: Say) -> EvacuateResult:
+        """Return how the evacuation or the return ended, zone by zone."""
+        with _asked("evacuate"):
+            wishes = Wishes(dry_run=wanted.dry_run, every_zone=wanted.every_zone, is_return=wanted.is_return)
+            ended = evacuating.evacuate(self._host, wishes, agent=self._agent, say=say)
+        moved = (ZoneMoved(one.zone, one.fate.lower(), one.target, one.error) for one in ended.zones)
+        return EvacuateResult(ended.outcome, tuple(moved))
+
     def mark_unavailable(self, zone: ZoneName) -> Outcome:
         """Return how marking an installed zone unavailable ended; one that is so already stays so."""
         with _asked("mark the zone unavailable"):
@@ -135,6 +152,8 @@ class PortableDriver:
     def claim(self, zone: ZoneName, forced: ForcedClaim) -> ClaimOutcome:
         """Return how the claim of a forced action ended, on every boot storage of the zone."""
         with _asked("claim host data"):
+            if maintenance.message(self._host.directory) is not None:
+                raise DriverError("MAINTENANCE", "the host is in maintenance: it attaches no zone")
             placement = self._host.placement(zone)
             with files.held(placement.verb_lock, wait=False):
                 claim_one = self._claim_of(placement, forced)

@@ -40,6 +40,8 @@ ARGS: dict[type, dict[str, Any]] = {
     orders.InspectArgs: {"known_state": None},
     orders.ProbeArgs: {"window_s": 60},
     orders.ConfigureArgs: {"text": "create -b"},
+    orders.MigrateArgs: {"target": "ssh://a", "target_hostid": "848611d4", "dry_run": True, "live_only": False},
+    orders.EvacuateArgs: {"dry_run": False, "every_zone": True, "is_return": False},
     orders.WithdrawArgs: {"order": str(uuid4())},
     orders.ForcedArgs: {"quiet_window_s": 10},
 }

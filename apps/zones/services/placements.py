@@ -12,6 +12,7 @@ from django.db.models import Count
 from apps.zones.bulk import parts, rows_in, update_rows
 from apps.zones.models import BootStorage, Placement, Sighting
 from kernelzone.facts import PlacementFacts
+from kernelzone.states import AuxiliaryState
 from kernelzone.words import shown
 
 _REPORTED: Final = (
@@ -92,11 +93,16 @@ def _sort_out(configured: Iterable[Configured], known: dict[tuple[int, str], Pla
 
 
 def _change(row: Placement, reported: dict[str, Any], now: datetime) -> None:
-    if row.state != reported["state"]:
+    # A zone that has come to a host runs there since then, not since the host began to receive it.
+    if row.state != reported["state"] or _is_coming(row.auxiliary) != _is_coming(reported["auxiliary"]):
         row.state_since = now
     for name, value in reported.items():
         setattr(row, name, value)
     row.last_seen_at = now
+
+
+def _is_coming(auxiliary: Sequence[str]) -> bool:
+    return AuxiliaryState.MIGRATING_IN in auxiliary
 
 
 def _reported(one: Configured) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def run_verb(zone_id: UUID, *, verb: str, owner_hostid: str, actor: Any) -> Job:
     zone = zone_for_update(zone_id, actor=actor, permission="zones.run")
     if verb not in SAFE_VERBS:
         raise VerbNotOffered(verb=shown(verb, 32))
-    placement = _placement(zone, owner_hostid)
+    placement = placement_on(zone, owner_hostid)
     refuse_blocked(zone)
     job = insert_job(
         key=f"verb:{uuid7()}",
@@ -72,7 +72,8 @@ def refuse_blocked(zone: Zone) -> None:
             raise ZoneBlocked(why=why)
 
 
-def _placement(zone: Zone, owner_hostid: str) -> Placement:
+def placement_on(zone: Zone, owner_hostid: str) -> Placement:
+    """Return the zone as that host configures it. Raises: PlacementMissing."""
     try:
         rows = zone.placements.filter(gone_at=None, host__owner_hostid=host_id(owner_hostid)).select_related("host")
     except WordError:

@@ -18,11 +18,11 @@ from kernelzone import zoneadm, zonecfg
 from kernelzone.facts import HostFacts, Outcome, PlacementFacts, ReadingFacts, Sample
 from kernelzone.hostdata import ClaimJournal, ClaimOutcome, Intent
 from kernelzone.hostdata import Outcome as ClaimEnd
-from kernelzone.orders import ConfigurationText, Kind
+from kernelzone.orders import ConfigurationText, EvacuateArgs, EvacuateResult, Kind, MigrateArgs
 from kernelzone.states import Verb, ZoneState
 from kernelzone.words import HostId, ZoneName
 from kernelzone.zoneadm import Extended, OutcomeKind
-from kzagent.drivers import ForcedClaim
+from kzagent.drivers import ForcedClaim, Say
 from kzagent.drivers.solaris import configurations
 from kzagent.drivers.solaris.configurations import Configurations
 from kzagent.drivers.solaris.port import Finished, HostPort, ListedPlacement
@@ -44,6 +44,7 @@ _LEADS_TO: Final = {
     Verb.HALT: ZoneState.INSTALLED,
     Verb.SHUTDOWN: ZoneState.INSTALLED,
     Verb.SUSPEND: ZoneState.INSTALLED,
+    Verb.MIGRATE: ZoneState.CONFIGURED,
     Verb.MARK_UNAVAILABLE: ZoneState.UNAVAILABLE,
 }
 _EXTENDED: Final = {
@@ -122,6 +123,19 @@ class SolarisDriver:
         """Return how a verb ended, as its text, its exit code and the state afterwards together prove it."""
         return self._run(verb, zone, zoneadm.vector(verb, zone))
 
+    def migrate(self, zone: ZoneName, wanted: MigrateArgs, high_water: int, say: Say) -> Outcome:
+        """Return how `zoneadm migrate` ended. Its lines come with its end."""
+        vector = zoneadm.migrate(zone, wanted.target, dry_run=wanted.dry_run, live_only=wanted.live_only)
+        state = self._listed(zone).state
+        outcome = self._run(Verb.MIGRATE, zone, vector)
+        if wanted.dry_run and outcome.code == "STATE_DIFFERS" and self._listed(zone).state == state:
+            return Outcome(outcome.verb, True, 0, "DONE", outcome.lines[:-1])  # nothing was meant to change
+        return outcome
+
+    def evacuate(self, wanted: EvacuateArgs, say: Say) -> EvacuateResult:
+        """Refuse: `sysadm evacuate` is not asked for through this driver, each zone is migrated by itself."""
+        raise DriverError("NOT_OFFERED", "evacuate a Solaris host with sysadm, or migrate its zones one by one")
+
     def mark_unavailable(self, zone: ZoneName) -> Outcome:
         """Return how marking an installed zone unavailable ended; one that is so already stays so."""
         if self._listed(zone).state == ZoneState.UNAVAILABLE:
@@ -190,7 +204,7 @@ class SolarisDriver:
     def _run(self, verb: Verb, zone: ZoneName, vector: Sequence[str], forced: ForcedClaim | None = None) -> Outcome:
         self._refuse_if_at_work(zone)
         host = self._facts or self.host()
-        patience_s = INSTALL_PATIENCE_S if verb is Verb.INSTALL else PATIENCE_S
+        patience_s = INSTALL_PATIENCE_S if verb in (Verb.INSTALL, Verb.MIGRATE) else PATIENCE_S
         self._configurations.forget(zone)
         finished = self._port.run(zone, vector[3:], patience_s)
         found = zoneadm.classify(finished.output, finished.exit_code, zone=zone)
