@@ -52,6 +52,14 @@ class Place(NamedTuple):
     logs: str = LOGS
 
 
+class Question(NamedTuple):
+    """One command that only reads, about a zone or about the host."""
+
+    kind: str
+    zone: str | None
+    command: tuple[str, ...]
+
+
 class Raw(NamedTuple):
     """One output as the host wrote it, secrets and all: it stays in memory."""
 
@@ -83,38 +91,47 @@ def record(transport: Transport, place: Place, *, pseudonyms: bool) -> Bundle:
 
 
 def _asked(transport: Transport, place: Place) -> Iterator[Raw]:
-    listed = ""
-    for kind, command in _ABOUT_THE_HOST:
-        one = _ask(transport, place, kind, None, command)
-        listed = one.finished.stdout if kind == "list-cp" else listed
-        yield one
-    logs = _ask(transport, place, "logs", None, ("ls", place.logs))
-    yield logs
+    about_the_host = [Question(kind, None, command) for kind, command in _ABOUT_THE_HOST]
+    *found, logs = _ask(transport, place, [*about_the_host, Question("logs", None, ("ls", place.logs))])
+    yield from (*found, logs)
+    listed = next(one.finished.stdout for one in found if one.kind == "list-cp")
     newest = _newest_logs(logs.finished.stdout.splitlines())
     for zone in _zones(listed):
         yield from _asked_of_zone(transport, place, zone, newest.get(zone))
 
 
 def _asked_of_zone(transport: Transport, place: Place, zone: ZoneName, log: str | None) -> Iterator[Raw]:
-    export = _ask(transport, place, "export", zone, zoneadm.export(zone))
-    yield export
-    yield _ask(transport, place, "info", zone, ("zonecfg", "-z", zone, "info"))
     service = f"system/zones/zone:{zone}"
-    yield _ask(transport, place, "evacuation", zone, ("svccfg", "-s", service, "listprop", "evacuation/target"))
-    for path in _local_paths(export.finished.stdout):
-        yield _ask(transport, place, "lookup-uri", zone, ("suriadm", "lookup-uri", path))
+    questions = [
+        Question("export", zone, tuple(zoneadm.export(zone))),
+        Question("info", zone, ("zonecfg", "-z", zone, "info")),
+        Question("evacuation", zone, ("svccfg", "-s", service, "listprop", "evacuation/target")),
+    ]
     if log:
-        yield _ask(transport, place, "attach-log", zone, ("cat", f"{place.logs}/{log}"))
+        questions.append(Question("attach-log", zone, ("cat", f"{place.logs}/{log}")))
+    export, *others = _ask(transport, place, questions)
+    yield from (export, *others)
+    paths = _local_paths(export.finished.stdout)
+    yield from _ask(transport, place, [Question("lookup-uri", zone, ("suriadm", "lookup-uri", path)) for path in paths])
 
 
-def _ask(transport: Transport, place: Place, kind: str, zone: str | None, command: Sequence[str]) -> Raw:
+def _ask(transport: Transport, place: Place, questions: Sequence[Question]) -> list[Raw]:
+    """Return what each command printed, several asked at once; one by one where that fails, to know which it was."""
+    reads = [Read(_vector(one.command, place)) for one in questions]
     try:
-        (finished,) = transport.read([Read(_vector(command, place))])
+        answers = transport.read(reads) if reads else []
+    except DriverError:
+        answers = [_ask_one(transport, read) for read in reads]
+    return [Raw(*one, finished) for one, finished in zip(questions, answers, strict=True)]
+
+
+def _ask_one(transport: Transport, read: Read) -> Finished:
+    try:
+        return transport.read([read])[0]
     except DriverError as error:
         if error.code == "UNREACHABLE":
             raise
-        finished = Finished(None, "", f"kzagent: {error.message}\n")
-    return Raw(kind, zone, tuple(command), finished)
+        return Finished(None, "", f"kzagent: {error.message}\n")
 
 
 def _entry(
@@ -128,7 +145,8 @@ def _entry(
         "", one.kind, one.zone, tuple(texts[2:]), one.finished.exit_code, texts[1], 0, "", output.places + errors.places
     )
     if any(secret.lower() in text.lower() for secret in secrets for text in texts):
-        about = replace(about, errors="kzagent: left out, for it held a key\n", blanked=about.blanked + 1)
+        left_out = "kzagent: left out, for it held a key\n"
+        about = replace(about, command=one.command[:1], errors=left_out, blanked=about.blanked + 1)
         texts[0] = ""
     return transcript(number, about, texts[0]), texts[0]
 

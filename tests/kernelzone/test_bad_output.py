@@ -136,6 +136,7 @@ LONG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", LONG)
 def test_a_megabyte_of_anything_is_answered_at_once(piece: str) -> None:
     text = piece * ((1 << 20) // len(piece))
@@ -152,6 +153,7 @@ def test_a_megabyte_of_anything_is_answered_at_once(piece: str) -> None:
     assert time.process_time() - started < 10, "it takes a second or two; what grows with the square takes an hour"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fill", ["x", "x\n", "\n", "-"])
 def test_ten_megabytes_are_unparsed_and_kept_in_part(fill: str) -> None:
     outcome = classify(fill * ((10 << 20) // len(fill)), 0)

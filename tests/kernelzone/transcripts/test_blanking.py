@@ -99,6 +99,7 @@ def test_the_values_of_a_key_source_are_known_to_look_for_them_elsewhere() -> No
     assert values_of_keys(f"keysource:\n        raw: {KEY}\nzonename: kzone123456\n") == {KEY}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", ["add keysource\n", "keysource:\n a\n", "ab ", "0123456789abcdef", "raw=", "-", "\0"])
 def test_a_megabyte_of_anything_is_blanked_at_once(piece: str) -> None:
     started = time.process_time()

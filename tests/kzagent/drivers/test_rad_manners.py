@@ -72,6 +72,13 @@ def test_a_bad_answer_to_a_verb_is_an_end_that_nobody_saw(rad: RadLab, fleet: Fl
     assert rad.served.asked("_rad_method/attach") == 1, "a verb that may have run is not sent again"
 
 
+@pytest.mark.parametrize("raw", [b"<html>", b'{"status": "success", "payload": 5}', b"x" * (10 << 20)])
+def test_one_export_in_no_known_form_hides_no_other(rad: RadLab, raw: bytes) -> None:
+    misbehave(rad, only="kzone1/_rad_method/exportConfig", raw=raw)
+
+    assert list(rad.port().exports([ZONE1, ZONE2])) == [ZONE2]
+
+
 def test_a_verb_whose_answer_was_cut_off_has_run(rad: RadLab, fleet: Fleet) -> None:
     misbehave(rad, only="_rad_method/attach", cut_after_acting=True)
 

@@ -89,7 +89,7 @@ def test_the_facts_of_the_host(rad: RadLab, fleet: Fleet) -> None:
 
     assert (facts.owner_hostid, facts.hostname, facts.release) == (GLOBAL1, "global1", "unknown")
     assert facts.boot_environment_uuid == fleet.global1.boot_environment.uuid
-    assert facts.boot_id.startswith("boot-")
+    assert facts.boot_id.startswith(f"{GLOBAL1}-")
 
     before = facts.boot_id
     fleet.global1.crash()

@@ -38,7 +38,7 @@ def host_facts(client: RadClient, owner_hostid: HostId, hostname: str) -> HostFa
         boot_environment=environment[0],
         boot_environment_uuid=environment[1],
         release=UNKNOWN,
-        boot_id=_boot_id(_read(lambda: client.put(f"{_SYSTEM_MISC}/_rad_method/getMap", {}).payload)),
+        boot_id=_boot_id(owner_hostid, _read(lambda: client.put(f"{_SYSTEM_MISC}/_rad_method/getMap", {}).payload)),
         at=int(time.time()),
     )
 
@@ -69,12 +69,12 @@ def _active(payload: Any) -> dict[str, Any]:
     return {}
 
 
-def _boot_id(payload: Any) -> str:
-    """Return `boot-` and the posix time of the host's start, a number alone or the one number of a union."""
+def _boot_id(owner_hostid: HostId, payload: Any) -> str:
+    """Return hostid and posix time of the host's start, as over ssh: a number alone, or the one number of a union."""
     value = payload.get("boot_time") if isinstance(payload, dict) else None
     candidates = list(value.values()) if isinstance(value, dict) else [value]
     numbers = [one for one in candidates if isinstance(one, int) and not isinstance(one, bool) and one > 0]
-    return f"boot-{numbers[0]}" if len(numbers) == 1 else UNKNOWN
+    return f"{owner_hostid}-{numbers[0]}" if len(numbers) == 1 else UNKNOWN
 
 
 def _instance(service: str, instance: str) -> str:

@@ -123,6 +123,7 @@ class RadPort:
             return {zone: text for zone, text in said if text}
 
     def _export(self, zone: ZoneName) -> str | None:
+        """Return the command file, None when RAD has none in a known form: one zone hides no other."""
         path = self._path(zone)
         if path is None:
             return None
@@ -130,10 +131,14 @@ class RadPort:
             arguments = {"reimport": True}
         else:
             arguments = {"includeEdits": False, "liveMode": False}
-        answer = self._client.put(_method(path, "exportConfig"), arguments)
-        if answer.status != http.client.OK:
+        try:
+            answer = self._client.put(_method(path, "exportConfig"), arguments)
+            exported = answers.text(answer.payload) if answer.status == http.client.OK else None
+        except DriverError as error:
+            if error.code not in ("UNPARSED", "TOO_LARGE"):
+                raise
             return None
-        return answers.text(answer.payload).replace("create -Fb\n", "create -b\n", 1)
+        return exported and exported.replace("create -Fb\n", "create -b\n", 1)
 
     def _not_found(self, zone: ZoneName, method: str) -> Finished:
         """Return that the zone is no more. Raises: DriverError NO_COMMAND when it is: then it is the method."""
