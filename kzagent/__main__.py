@@ -19,6 +19,7 @@ from kzagent.assembly import assemble, hold_directory, open_hosts
 from kzagent.errors import JournalError, LinkError, SetupError
 from kzagent.guard import Guard, guard_hosts, would_boot
 from kzagent.obligations import KeptObligations
+from kzagent.stop import stop_agent
 from kzagent.zones_at_work import ZonesAtWork
 
 
@@ -124,19 +125,25 @@ def rotate(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def stop(parsed: argparse.Namespace) -> int:
+    """End the agent that runs from the directory; what it has begun on its hosts goes on."""
+    _print("stopped" if stop_agent(parsed.directory) else "no agent runs from there")
+    return 0
+
+
 _COMMANDS = (
     ("rotate", rotate, "take a new identity key"),
     ("run", run, "run the agent"),
     ("check", check, "say what is missing on this machine, if anything"),
+    ("stop", stop, "end the agent that runs; what it has begun on its hosts goes on"),
     ("guard", guard, "keep zones that other hosts have taken from booting"),
 )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kzagent", description="The agent of kernel-zone hosts.")
-    commands = parser.add_subparsers(
-        required=True, metavar="enrol | init | set-broker | rotate | run | check | guard | record"
-    )
+    names = "enrol | init | set-broker | rotate | run | check | stop | guard | record"
+    commands = parser.add_subparsers(required=True, metavar=names)
     enrol_command.add(commands)
     record_command.add(commands)
     make = commands.add_parser("init", help="make a new agent that is made known by hand")

@@ -85,4 +85,6 @@ def hold_directory(directory: Path) -> int:
     except BlockingIOError as error:
         os.close(fd)
         raise SetupError(f"another agent runs from {directory}") from error
+    os.ftruncate(fd, 0)
+    os.write(fd, f"{os.getpid()}\n".encode("ascii"))  # for `kzagent stop`
     return fd

@@ -14,6 +14,7 @@ import base64
 import json
 import logging
 from collections import Counter
+from collections.abc import Callable
 from queue import Empty
 from typing import Any, Final
 from uuid import uuid4
@@ -70,7 +71,12 @@ def message_around(envelope: str) -> dict[str, Any]:
 
 
 class Channel(redis.Channel):
-    """A Redis channel whose messages are taken apart before anything of Celery sees them."""
+    """A Redis channel whose messages are taken apart before anything of Celery sees them.
+
+    `on_answer` is called whenever the broker has answered, with a message or without.
+    """
+
+    on_answer: Callable[[], None] = staticmethod(lambda: None)
 
     def _brpop_read(self, **options: Any) -> bool:
         try:
@@ -79,6 +85,7 @@ class Channel(redis.Channel):
             except self.connection_errors:
                 self.client.connection.disconnect()
                 raise
+            self.on_answer()
             if not found:
                 raise Empty()
             queue, item = found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 import warnings
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -19,17 +20,20 @@ from kombu.entity import Exchange, Queue
 from kombu.transport import TRANSPORT_ALIASES
 
 from kernelzone.orders import MOST_ORDERS_A_MESSAGE
-from kzagent import watching
+from kzagent import supervisor, watching
 from kzagent.agent import Agent
-from kzagent.broker import TASK
+from kzagent.broker import TASK, Channel
 from kzagent.execution import execute
 from kzagent.identity import Settings
+from kzagent.pulse import Pulse
+from kzagent.readiness.broker import answers
 
 logger = logging.getLogger(__name__)
 
 THREADS: Final = 4
 # An order that has reached INTENT needs milliseconds; what takes longer gives way, and a crash is recovered from.
 STOP_WITHIN_S: Final = 5.0
+PULSE_EVERY_S: Final = 5.0
 
 
 def queue_name(settings: Settings) -> str:
@@ -77,8 +81,9 @@ def _queue(name: str) -> Any:
     return queue(name, exchange(""), routing_key=name)
 
 
-def celery_app(agent: Agent) -> Celery:
-    """Return the Celery application whose only task runs envelopes for `agent`."""
+def celery_app(agent: Agent, pulse: Pulse | None = None) -> Celery:
+    """Return the Celery application whose only task runs envelopes for `agent`; `pulse` is told of each."""
+    pulse = pulse or _new_pulse(agent)
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = "kzagent.broker:Transport"
     # Without fixups: an environment that names Django's settings must not make an agent load Django.
@@ -88,7 +93,8 @@ def celery_app(agent: Agent) -> Celery:
     orders = ThreadPoolExecutor(THREADS, thread_name_prefix="orders")
 
     def run(envelopes: str) -> None:
-        execute_each(agent, orders, envelopes)
+        with pulse.at_work():
+            execute_each(agent, orders, envelopes)
 
     app.task(name=TASK, ignore_result=True, acks_late=False)(run)
     return app
@@ -106,12 +112,17 @@ def execute_each(agent: Agent, orders: Executor, text: str) -> None:
 
 def serve(agent: Agent) -> int:
     """Work off the queue until the process is told to stop; return the exit code."""
-    app = celery_app(agent)
-    worker_shutting_down.connect(_stopper(agent), weak=False)
+    pulse = _new_pulse(agent)
+    app = celery_app(agent, pulse)
+    Channel.on_answer = staticmethod(pulse.beat)
+    worker_shutting_down.connect(_stopper(agent, pulse), weak=False)
     setup_logging.connect(_leave_alone, weak=False)
     # Celery warns a worker of the superuser because of pickle; this one takes nothing but one string.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     threads = watching.start(agent)
+    threading.Thread(target=_watch_pulse, args=(agent, pulse), name="pulse", daemon=True).start()
+    # Not only once the broker answers: until then the agent reports, and keeps its hosts from harm.
+    supervisor.tell(supervisor.READY)
     worker = app.Worker(
         pool="threads",
         concurrency=THREADS,
@@ -131,13 +142,28 @@ def serve(agent: Agent) -> int:
         _stop(agent)
         for thread in threads:
             thread.join(timeout=1.0)
-    return 0 if was_told else 1
+    return 0 if was_told and not pulse.has_stalled else 1
 
 
-def _stopper(agent: Agent) -> Any:
+def _new_pulse(agent: Agent) -> Pulse:
+    return Pulse(THREADS, 2 * agent.settings.heartbeat_s)
+
+
+def _watch_pulse(agent: Agent, pulse: Pulse) -> None:
+    """Tell the supervisor that the worker works; end a worker that has stopped taking orders."""
+    while not agent.stopping.wait(PULSE_EVERY_S):
+        if pulse.is_stalled(lambda: answers(agent.settings)):
+            logger.error("this worker does not hear from a broker that answers others: it ends, to be started again")
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        supervisor.tell(supervisor.ALIVE)
+
+
+def _stopper(agent: Agent, pulse: Pulse) -> Any:
     def stopped(**_: object) -> None:
+        supervisor.tell(supervisor.STOPPING)
         _stop(agent)
-        deadline = threading.Timer(STOP_WITHIN_S, os._exit, args=(0,))
+        deadline = threading.Timer(STOP_WITHIN_S, os._exit, args=(int(pulse.has_stalled),))
         deadline.daemon = True
         deadline.start()
 

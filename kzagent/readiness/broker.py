@@ -36,6 +36,15 @@ def broker(settings: Settings) -> Iterator[Finding]:
     yield from _tls(settings.broker)
 
 
+def answers(settings: Settings) -> bool:
+    """Return whether the broker answers this agent on a fresh connection; never raises."""
+    try:
+        with _client(settings.broker) as client:
+            return bool(client.ping())
+    except (redis.RedisError, OSError, ValueError):
+        return False
+
+
 def _client(url: str) -> redis.Redis:
     # Celery and redis-py have different words for a socket.
     plain = url.replace("redis+socket://", "unix://", 1)

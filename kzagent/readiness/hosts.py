@@ -20,8 +20,9 @@ from kzagent.readiness.findings import Finding, missing, ok, unknown
 SBIN: Final = ("zoneadm", "zonecfg", "suriadm", "svccfg", "svcadm", "beadm")
 BIN: Final = ("pfexec", "hostid", "uname", "kstat", "date", "ps")
 ANSWER_WITHIN_S: Final = 20
-# What the rights profile of docs/agents/solaris-rights.md grants; a trailing .* in what is held covers the rest.
-AUTHORIZATIONS: Final = ("solaris.zone.manage", "solaris.zone.config", "solaris.smf.modify")
+# What the rights profile of docs/agents/solaris-rights.md grants.
+AUTHORIZATIONS: Final = ("solaris.zone.manage", "solaris.zone.config")
+EVERY_ZONE: Final = "*"
 MIGRATION: Final = "solaris.zone.migrate"
 
 
@@ -84,11 +85,13 @@ def _rights(solaris: SolarisSettings) -> Finding:
     held = _authorizations(Path(solaris.commands or "/usr/bin") / "auths")
     if held is None:
         return unknown("rights", "'auths' could not be asked", "compare docs/agents/solaris-rights.md by hand")
-    absent = [wanted for wanted in AUTHORIZATIONS if not is_covered(wanted, held)]
+    absent = [wanted for wanted in AUTHORIZATIONS if not zones_covered(wanted, held)]
     if absent:
         return missing("rights", f"not authorized: {', '.join(absent)}", "assign the profile 'Kernel Zone Agent'")
-    without = "" if is_covered(MIGRATION, held) else f", without {MIGRATION}: it cannot migrate"
-    return ok("rights", f"authorized{without}")
+    limited = [zones for zones in (zones_covered(wanted, held) for wanted in AUTHORIZATIONS) if EVERY_ZONE not in zones]
+    only = ", ".join(sorted(set.intersection(*limited))) or "no zone" if limited else ""
+    found = f"authorized for {only} alone" if limited else "authorized for every zone"
+    return ok("rights", found if zones_covered(MIGRATION, held) else f"{found}, without {MIGRATION}: it cannot migrate")
 
 
 def _authorizations(command: Path) -> list[str] | None:
@@ -102,6 +105,11 @@ def _authorizations(command: Path) -> list[str] | None:
     return [word for word in done.stdout.replace(",", " ").split() if word.startswith("solaris.")]
 
 
-def is_covered(wanted: str, held: list[str]) -> bool:
-    """Return whether one of the authorizations `held` grants `wanted`, for every zone. Source: auth_attr(5)."""
-    return any(one == wanted or (one.endswith(".*") and wanted.startswith(one[:-1])) for one in held)
+def zones_covered(wanted: str, held: list[str]) -> set[str]:
+    """Return the zones for which one of the authorizations `held` grants `wanted`; EVERY_ZONE among them for all.
+
+    Source: auth_attr(5) for the trailing `.*`; kernel-zones.md part 7 for `solaris.zone.manage/zone`.
+    """
+    everywhere = any(one == wanted or (one.endswith(".*") and wanted.startswith(one[:-1])) for one in held)
+    own = {one.partition("/")[2] for one in held if one.startswith(f"{wanted}/")}
+    return {EVERY_ZONE} if everywhere else own

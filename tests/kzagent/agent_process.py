@@ -73,15 +73,16 @@ class Process:
     """`kzagent run DIR`, as a process that may be killed."""
 
     def __init__(
-        self, deployment: Deployment, broker: Broker | None = None, *, url: str = "", **environment: str
+        self, deployment: Deployment, broker: Broker | None = None, *, url: str = "", code: str = "", **environment: str
     ) -> None:
+        """code: Python that runs the command in another way, for faults that cannot be had from outside."""
         settings = identity.load_settings(deployment.directory)
         rewrite(deployment.directory, settings, broker=broker.url if broker and not url else url)
         self.queue = f"agent.{settings.agent}"
         self.output = deployment.directory / "output"
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "kzagent", "run", str(deployment.directory)],
+                [sys.executable, *(["-c", code] if code else ["-m", "kzagent"]), "run", str(deployment.directory)],
                 env={**os.environ, **environment},
                 stdout=output,
                 stderr=output,

@@ -271,10 +271,11 @@ def test_python_packages_and_room_are_looked_at(checked: Callable[[], Said], mon
 @pytest.mark.parametrize(
     ("held", "verdict", "words"),
     [
-        ("solaris.zone.manage,solaris.zone.config,solaris.smf.modify\n", "ok", "without solaris.zone.migrate"),
-        ("solaris.zone.*,solaris.smf.*\n", "ok", "authorized; "),
-        ("solaris.*\n", "ok", "authorized; "),
-        ("solaris.zone.manage/kzone1,solaris.zone.config,solaris.smf.modify\n", "missing", "solaris.zone.manage"),
+        ("solaris.zone.manage,solaris.zone.config\n", "ok", "every zone, without solaris.zone.migrate"),
+        ("solaris.zone.*,solaris.smf.*\n", "ok", "every zone; "),
+        ("solaris.*\n", "ok", "every zone; "),
+        ("solaris.zone.manage/kz1,solaris.zone.config/kz1,solaris.zone.manage/kz2\n", "ok", "for kz1 alone"),
+        ("solaris.zone.manage/kz1\n", "missing", "not authorized: solaris.zone.config"),
         ("solaris.zonemanager.*\n", "missing", "solaris.zone.config"),
         ("", "missing", "Kernel Zone Agent"),
     ],
