@@ -32,7 +32,7 @@ MAX_ORDER_BYTES: Final = 64 * 1024
 MAX_REPORT_BYTES: Final = 8 * 1024 * 1024
 MAX_BEACON_BYTES: Final = 64 * 1024
 # A message carries one signed order a line, and few orders but those of a sweep come together.
-MOST_ORDERS_A_MESSAGE: Final = 50
+MOST_ORDERS_A_MESSAGE: Final = 100
 # A warrant is short: what was approved is stale soon. Other orders may wait for a host for a day.
 MAX_WARRANT_VALIDITY_S: Final = 600
 MAX_ORDER_VALIDITY_S: Final = 24 * 3600

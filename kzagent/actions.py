@@ -44,8 +44,10 @@ def run_inspect(case: Case) -> Said:
     """Return the host, whole, or that it is as the site has it: then a reading of it is nobody's to name."""
     began_ms = case.agent.clock.monotonic_ms()
     result = inspect(case.agent, case.driver)
+    is_known = case.agent.states.is_known(result)
     if case.agent.states.digest(result) == case.order.read_args().known_state:
-        note_high_water(case.agent, result.readings)
+        if not is_known:  # else its generations were noted the first time
+            note_high_water(case.agent, result.readings)
         return Said(ReportState.DONE, UNCHANGED, case.order.owner_hostid)
     keep(case.agent, case.driver, result.readings, began_ms)
     marks = high_water_of(case.agent, result.readings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from kernelzone.orders import Effect, ReportState
+from kernelzone.orders import UNCHANGED, Effect, ReportState
 from kernelzone.strict import StrictError
 from kzagent.actions import ACTIONS
 from kzagent.agent import Agent
@@ -105,7 +105,9 @@ def _end(case: Case, said: Said) -> None:
     except StrictError as error:
         logger.error("the result of order %s cannot be reported: %s", case.order.order, error)
         case.agent.reports.say(_failed(case, "REPORT", "the result cannot be reported"), case.order.order)
-    logger.info("order %s (%s): %s %s", case.order.order, case.order.kind, said.state, said.code)
+    # that a host was looked at is no news; a sweep would drown the rest
+    level = logging.DEBUG if said.code == UNCHANGED else logging.INFO
+    logger.log(level, "order %s (%s): %s %s", case.order.order, case.order.kind, said.state, said.code)
     crashpoint("agent.after-result-stored")
 
 

@@ -20,12 +20,16 @@ class HostStates:
     def __init__(self) -> None:
         self._last: dict[HostId, tuple[InspectResult, Digest]] = {}
 
+    def is_known(self, state: InspectResult) -> bool:
+        """Return whether the last look at this host found the same."""
+        last = self._last.get(state.host.owner_hostid)
+        return last is not None and _is_same(last[0], state)
+
     def digest(self, state: InspectResult) -> Digest:
         """Return `state_digest` of a state; worked out once for all looks that found the same."""
-        last = self._last.get(state.host.owner_hostid)
-        if last is None or not _is_same(last[0], state):
-            last = self._last[state.host.owner_hostid] = (state, state_digest(state))
-        return last[1]
+        if not self.is_known(state):
+            self._last[state.host.owner_hostid] = (state, state_digest(state))
+        return self._last[state.host.owner_hostid][1]
 
 
 def _is_same(one: InspectResult, other: InspectResult) -> bool:

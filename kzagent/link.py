@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from collections import deque
 from typing import Final
 
@@ -22,6 +23,9 @@ MAX_BATCH: Final = 200
 MAX_BATCH_BYTES: Final = 8 * 1024 * 1024 - 256 * 1024
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
+# Reports that follow each other so closely go together, for at most so long.
+QUIET_S: Final = 0.02
+GATHER_S: Final = 0.2
 
 
 class Link:
@@ -79,8 +83,8 @@ class Link:
         pause_s = FIRST_PAUSE_S
         while not stopping.is_set():
             try:
-                if self.exchange():
-                    self._reports.new.wait(LONGEST_PAUSE_S)
+                if self.exchange() and self._reports.new.wait(LONGEST_PAUSE_S):
+                    self._gather()
                 pause_s = FIRST_PAUSE_S
             except (LinkError, JournalError) as error:
                 logger.warning("reports wait: %s", error)
@@ -90,6 +94,12 @@ class Link:
                 # The loop that carries every report must outlive a bug in one of them.
                 logger.exception("reports wait: unexpected")
                 stopping.wait(LONGEST_PAUSE_S)
+
+    def _gather(self) -> None:
+        """Wait until no more reports follow at once: each post has its price, here and more so at the site."""
+        give_up_at = time.monotonic() + GATHER_S
+        while self._reports.new.wait(QUIET_S) and time.monotonic() < give_up_at:
+            pass
 
     def _post_repeated(self) -> None:
         """Post the repeated reports alone: they may be of an older epoch, and the answer is about the last one."""

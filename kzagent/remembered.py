@@ -62,13 +62,14 @@ def high_water(journal: Journal, zone_uuid: UUID | None) -> int:
 
 def high_waters(journal: Journal, zone_uuids: Iterable[UUID | None]) -> dict[UUID, int]:
     """Return the highest generation seen of each of the zones, 0 for one never seen. Raises: JournalError."""
-    marks = {zone_uuid: 0 for zone_uuid in zone_uuids if zone_uuid is not None}
-    names = sorted(str(zone_uuid) for zone_uuid in marks)
+    by_name = {str(zone_uuid): zone_uuid for zone_uuid in zone_uuids if zone_uuid is not None}
+    marks = dict.fromkeys(by_name.values(), 0)
+    names = sorted(by_name)
     for start in range(0, len(names), _MOST_AT_ONCE):
         some = names[start : start + _MOST_AT_ONCE]
         places = ",".join("?" * len(some))
         statement = f"SELECT zone_uuid, generation FROM high_water WHERE zone_uuid IN ({places})"  # noqa: S608
-        marks |= {UUID(zone_uuid): generation for zone_uuid, generation in journal.database.rows(statement, *some)}
+        marks |= {by_name[name]: generation for name, generation in journal.database.rows(statement, *some)}
     return marks
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
-from collections.abc import Sequence
 from typing import Final
 
-from kernelzone import strict
 from kernelzone.facts import PlacementFacts
 from kernelzone.orders import Heartbeat, ReportState
 from kernelzone.words import Digest, HostId
@@ -31,7 +28,7 @@ class Watch:
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
         self._reported: dict[HostId, Digest] = {}
-        self._glances: dict[HostId, Digest] = {}
+        self._glances: dict[HostId, list[PlacementFacts]] = {}
         self._away: set[HostId] = set()
 
     def run(self) -> None:
@@ -103,24 +100,20 @@ class Watch:
                 marks = high_water_of(agent, result.readings)
                 agent.reports.say(Said(ReportState.DONE, "STATE", owner_hostid, result=result, high_water=marks))
             self._reported[owner_hostid] = digest
-        self._glances[owner_hostid] = _digest(result.placements)
+        self._glances[owner_hostid] = list(result.placements)
         self._away.discard(owner_hostid)
         return digest
 
-    def _glance_at(self, driver: ZoneDriver) -> Digest | None:
-        """Return the digest of what a quick look shows: the placements, without reading boot storage."""
+    def _glance_at(self, driver: ZoneDriver) -> list[PlacementFacts] | None:
+        """Return what a quick look shows: the placements, without reading boot storage."""
         if not driver.is_reachable():
             self._away.add(driver.owner_hostid)
             return None
         try:
-            return _digest(driver.placements())
+            return driver.placements()
         except DriverError as error:
             logger.warning("host %s could not be asked: %s", driver.owner_hostid, error)
             return None
-
-
-def _digest(placements: Sequence[PlacementFacts]) -> Digest:
-    return Digest(hashlib.sha256(strict.canonical(strict.write(placements))).hexdigest())
 
 
 def start(agent: Agent) -> list[threading.Thread]:

@@ -6,10 +6,13 @@ Source: agent.md, "Celery settings (measured, not defaults)".
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import threading
+import time
 import warnings
+from collections import deque
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, Final
 
@@ -31,6 +34,9 @@ from kzagent.readiness.broker import answers
 logger = logging.getLogger(__name__)
 
 THREADS: Final = 4
+# An agent of many slow hosts asks so many at once, once a message has taken so long.
+OTHERS: Final = 16
+ALONE_S: Final = 1.0
 # An order that has reached INTENT needs milliseconds; what takes longer gives way, and a crash is recovered from.
 STOP_WITHIN_S: Final = 5.0
 PULSE_EVERY_S: Final = 5.0
@@ -90,24 +96,38 @@ def celery_app(agent: Agent, pulse: Pulse | None = None) -> Celery:
     app = Celery("kzagent", set_as_current=False, fixups=set())
     app.config_from_object(celery_settings(agent.settings))
 
-    orders = ThreadPoolExecutor(THREADS, thread_name_prefix="orders")
+    others = ThreadPoolExecutor(OTHERS, thread_name_prefix="orders")
 
     def run(envelopes: str) -> None:
         with pulse.at_work():
-            execute_each(agent, orders, envelopes)
+            execute_each(agent, others, envelopes)
 
     app.task(name=TASK, ignore_result=True, acks_late=False)(run)
     return app
 
 
-def execute_each(agent: Agent, orders: Executor, text: str) -> None:
-    """Do what every order of a message says, one a line; return when all are done. The rest of the queue waits."""
+def execute_each(agent: Agent, others: Executor, text: str) -> None:
+    """Do what every order of a message says, one a line; return when all are done. The rest of the queue waits.
+
+    Hosts that answer at once are quickest asked by one thread; when they turn out to be slow, `others` help.
+    """
     envelopes = text.split("\n")
     if len(envelopes) == 1 or len(envelopes) > MOST_ORDERS_A_MESSAGE:
         execute(agent, text)  # which refuses what is no envelope
         return
-    for done in [orders.submit(execute, agent, envelope) for envelope in envelopes]:
+    waiting = deque(envelopes)
+    _work_off(agent, waiting, until=time.monotonic() + ALONE_S)
+    for done in [others.submit(_work_off, agent, waiting) for _ in range(min(len(waiting), OTHERS))]:
         done.result()
+
+
+def _work_off(agent: Agent, waiting: deque[str], until: float = math.inf) -> None:
+    while time.monotonic() < until:
+        try:
+            envelope = waiting.popleft()
+        except IndexError:
+            return
+        execute(agent, envelope)
 
 
 def serve(agent: Agent) -> int:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import F
 
+from apps.base.bulk import update_each
 from apps.conflicts.models import Conflict, Obligation
 from apps.conflicts.obligations import end_obligations, open_obligations
 from apps.conflicts.policy import SEVERITY, conflicts_of, truth_of
@@ -46,7 +47,7 @@ def find_conflicts(zone_ids: Iterable[UUID], now: datetime) -> None:
         new += begun
         kept += seen_again
     Conflict.objects.bulk_create(new)
-    Conflict.objects.bulk_update(kept, ["last_seen_at", "host", "reading", "facts"], batch_size=200)
+    update_each(kept, ["last_seen_at", "host", "reading", "facts"])
 
 
 def _without_what_is_over(seen: ZoneSeen, now: datetime) -> ZoneSeen:

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.base.bulk import update_each
 from apps.base.errors import InvalidInput, NotFound
 from apps.base.text import clean_text
 from apps.fleet.collisions import note_boot, note_claims
@@ -112,7 +113,7 @@ def record_host_facts(seen: Sequence[tuple[Host, HostFacts]], *, now: datetime) 
     newest = {host.pk: (host, _as_kept(facts)) for host, facts in seen}
     claims = [note_boot(host, facts) for host, facts in newest.values()]
     changed = [host for host, facts in newest.values() if _copy_facts(host, facts)]
-    Host.objects.bulk_update(changed, [*_SAID_BY_HOST, "boot_ids"], batch_size=200)
+    update_each(changed, [*_SAID_BY_HOST, "boot_ids"])
     note_claims((one for one in claims if one is not None), now)
     Host.objects.filter(pk__in=list(newest)).update(inspected_at=now, last_heard_at=now)
     _record_identities(list(newest.values()), now)
@@ -123,7 +124,7 @@ def record_states(digests: dict[Host, str], *, now: datetime) -> None:
     changed = [host for host, digest in digests.items() if host.state_sha256 != digest]
     for host in changed:
         host.state_sha256 = digests[host]
-    Host.objects.bulk_update(changed, ["state_sha256"], batch_size=200)
+    update_each(changed, ["state_sha256"])
     Host.objects.filter(pk__in=[host.pk for host in digests]).update(state_taken_at=now)
 
 

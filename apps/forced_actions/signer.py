@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.utils import timezone
 
+from apps.base.bulk import update_each
 from apps.fleet.authority import is_replaced, statements
 from apps.fleet.selectors import deployment_uuid
 from apps.forced_actions.obligations import sign_obligations
@@ -123,10 +124,12 @@ def sign_beacon(key: Ed25519PrivateKey) -> None:
 
 def sign_jobs(key: Ed25519PrivateKey) -> int:
     """Return how many new jobs were signed or refused, the oldest first. One that fails does not stop the others."""
-    deployment = deployment_uuid()
     known = [kind.value for kind in KINDS]
     waiting = Job.objects.filter(state=State.NEW, kind__in=known, not_after__gt=timezone.now())
     found = list(waiting.order_by("created_at", "pk").values_list("pk", "kind")[:BATCH])
+    if not found:
+        return 0
+    deployment = deployment_uuid()
     plain = [pk for pk, kind in found if KINDS[Kind(kind)].effect is not Effect.FORCED]
     handled = _guarded(_sign_plain, plain, deployment, key) if plain else 0
     if handled is None:  # it is seen which one it is, and the others are signed
@@ -165,7 +168,7 @@ def _sign_plain(job_ids: list[UUID], deployment: UUID, key: Ed25519PrivateKey) -
         else:
             _move_signed(job)
     # the rows are locked: nobody else has moved them since they were read
-    Job.objects.bulk_update(routine, ["state", "envelope", "payload_sha256", "signed_at"], batch_size=200)
+    update_each(routine, ["state", "envelope", "payload_sha256", "signed_at"])
     return len(jobs)
 
 

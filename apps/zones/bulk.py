@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -24,14 +24,3 @@ def parts(values: Iterable[Any]) -> Iterator[list[Any]]:
     wanted = list(dict.fromkeys(values))
     for start in range(0, len(wanted), _MOST_VALUES):
         yield wanted[start : start + _MOST_VALUES]
-
-
-def update_rows(rows: Sequence[Row], fields: Sequence[str]) -> None:
-    """Save these fields of rows that are there, whose locks the caller holds.
-
-    As an upsert: `bulk_update` writes a CASE for every row and field, and takes ten times as long.
-    """
-    if rows:
-        rows[0]._meta.default_manager.bulk_create(  # type: ignore[union-attr]
-            rows, update_conflicts=True, unique_fields=[rows[0]._meta.pk.name], update_fields=list(fields)
-        )

@@ -15,6 +15,7 @@ from kernelzone.hostdata import REGION_BYTES
 from kernelzone.orders import Kind, ReportState
 from kernelzone.portable import configuring, verbs
 from kzagent import evidence
+from kzagent.host_states import HostStates
 
 ZONE = "kzone2"
 
@@ -125,6 +126,7 @@ def test_an_agent_that_lost_its_memory_learns_the_generations_of_an_unchanged_ho
     before = database.rows("SELECT zone_uuid, generation, record_sha256 FROM high_water ORDER BY zone_uuid")
     with database.writing() as rows:
         rows.execute("DELETE FROM high_water")
+    deployment.agent.states = HostStates()
 
     assert named(deployment, known).code == "UNCHANGED"
 

@@ -10,9 +10,10 @@ from uuid import UUID
 
 from django.db.models import F
 
+from apps.base.bulk import update_each
 from apps.history.actors import Actor, part
 from apps.history.services import append
-from apps.zones.bulk import parts, rows_in, update_rows
+from apps.zones.bulk import parts, rows_in
 from apps.zones.models import BootStorage, OwnershipInterval, Placement, Reading, Sighting, Zone
 from apps.zones.selectors import facts_of
 from apps.zones.services.readings import Recorded
@@ -143,7 +144,7 @@ def _kept(zone: Zone) -> tuple[object, ...]:
 
 def _save(zones: Sequence[Zone], before: dict[UUID, tuple[object, ...]], now: datetime) -> None:
     changed = [zone for zone in zones if _kept(zone) != before[zone.pk]]
-    update_rows(changed, _FOLLOWS)
+    update_each(changed, _FOLLOWS)
     for some in parts(zone.pk for zone in zones):
         Zone.objects.filter(pk__in=some).update(verdict_at=now)
 

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from apps.zones.bulk import parts, rows_in, update_rows
+from apps.base.bulk import update_each
+from apps.zones.bulk import parts, rows_in
 from apps.zones.models import BootStorage, Placement, Sighting
 from kernelzone.facts import PlacementFacts
 from kernelzone.states import AuxiliaryState
@@ -58,9 +59,9 @@ def note_placements(configured: Sequence[Configured], *, whole_hosts: Sequence[A
     gone = [row for key, row in known.items() if key not in reported and row.host_id in whole]
     for row in gone:
         row.gone_at = now
-    update_rows(gone, ["gone_at"])
+    update_each(gone, ["gone_at"])
     Placement.objects.bulk_create(found.new)
-    update_rows(found.changed, ["zone", *_REPORTED[1:], "state_since", "last_seen_at"])
+    update_each(found.changed, ["zone", *_REPORTED[1:], "state_since", "last_seen_at"])
     for some in parts(row.pk for row in found.same):
         Placement.objects.filter(pk__in=some).update(last_seen_at=now)
     left = found.left | {(row.host_id, row.zone_id) for row in gone}

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from apps.base.bulk import update_each
 from apps.history.actors import agent as agent_actor
 from apps.history.services import append
 from apps.jobs.results import TakenResult
-from apps.zones.bulk import parts, rows_in, update_rows
+from apps.zones.bulk import parts, rows_in
 from apps.zones.identity import storage_identity
 from apps.zones.models import BootStorage, Reading, Sighting
 from kernelzone import strict
@@ -163,7 +164,7 @@ def _point_at(newest: dict[_Key, Reading], current: dict[_Key, Sighting], now: d
     for row in moved:
         row.reading = newest[row.storage_id, row.host_id]
         row.confirmed_at = now
-    update_rows(moved, ["reading", "confirmed_at"])
+    update_each(moved, ["reading", "confirmed_at"])
     Sighting.objects.bulk_create(
         Sighting(storage_id=storage, host_id=host, reading=reading, confirmed_at=now)
         for (storage, host), reading in newest.items()
