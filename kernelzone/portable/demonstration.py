@@ -135,6 +135,7 @@ class _Builder:
                 boot_environment=planned.boot_environment,
                 boot_environment_uuid=planned.boot_environment_uuid,
                 storage="../../../storage",
+                peers="../../*/*",
             )
 
     def _make_zone(self, zone: PlannedZone) -> None:

@@ -29,6 +29,7 @@ from kernelzone.states import ACTIVE, AuxiliaryState, ZoneState
 from kernelzone.words import BootEnvironment, Digest, HostId, ZoneName
 
 RELEASE: Final = "11.4"
+PEERS: Final = "../*"
 UNKNOWN: Final = "unknown"
 _HOSTNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,254}\Z")
 _BOOT_ENVIRONMENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
@@ -62,6 +63,7 @@ class Host:
             self.agent = UUID(fields["agent"])
             self.storage = Path(os.path.normpath(directory / fields["settings"]["storage"]))
             self.guest_interval_s = float(fields["settings"]["guest_interval_s"])
+            self.peers = str(fields["settings"].get("peers", PEERS))
         except (KeyError, TypeError, ValueError) as error:
             raise PortableError("FILE", f"{directory}/host.json is damaged; restore it from a copy") from error
 
@@ -75,11 +77,13 @@ class Host:
         boot_environment: str = "solaris-1",
         boot_environment_uuid: UUID | None = None,
         storage: str = "../storage",
+        peers: str = PEERS,
         guest_interval_s: float = 1.0,
     ) -> Host:
         """Return a new host in a new directory.
 
         storage: the directory of the storage it shares with others, absolute or from the host's directory.
+        peers: where the hosts are that a zone may be migrated to, a pattern from the host's directory.
         Raises: WordError HOSTID; PortableError HOST_NAME, BOOT_ENVIRONMENT, HOST_EXISTS.
         """
         path = Path(directory).absolute()
@@ -92,7 +96,7 @@ class Host:
             "agent": str(uuid4()),
             "boot_id": secrets.token_hex(16),
             "flag": str(Flag.UP),
-            "settings": {"storage": storage, "guest_interval_s": guest_interval_s},
+            "settings": {"storage": storage, "peers": peers, "guest_interval_s": guest_interval_s},
         }
         _demand(not (path / "host.json").exists(), "HOST_EXISTS", f"{path} is a host already")
         for name in ("zones", "log"):

@@ -1,23 +1,25 @@
-"""The hosts beside a portable host: every host directory in the folder it lies in. That folder is its network.
+"""The hosts that a portable host can reach: the directories that its setting `peers`, a pattern, finds from its own.
 
-A migration target names one of them by its hostname. A host that is dead or cut off answers nobody.
+By default those are the ones in the folder it lies in. A migration target names one of them by its hostname. A host
+that is dead or cut off answers nobody.
 """
 
 from __future__ import annotations
 
+import glob
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelzone.portable import files
 from kernelzone.portable.errors import PortableError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from kernelzone.portable.host import Host
 
 
 def find(host: Host, hostname: str) -> Host:
-    """Return the host of that hostname beside `host`, which answers.
+    """Return the host of that hostname among the peers of `host`; it answers.
 
     Raises: PortableError TARGET_UNKNOWN, TARGET_AMBIGUOUS, TARGET_IS_SOURCE, TARGET_UNREACHABLE.
     """
@@ -42,7 +44,8 @@ def demand_answer(host: Host, other: Host) -> None:
 
 
 def _directories(host: Host) -> list[Path]:
-    return sorted(path.parent for path in host.directory.parent.glob("*/host.json"))
+    pattern = f"{glob.escape(str(host.directory))}/{host.peers}/host.json"
+    return sorted({Path(os.path.normpath(path)).parent for path in glob.iglob(pattern)})
 
 
 def _hostname(directory: Path) -> str:
