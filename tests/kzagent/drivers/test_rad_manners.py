@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,25 @@ def test_a_wrong_password_is_said_without_it(rad: RadLab) -> None:
 
     assert fault.value.code == "LOGIN"
     assert "wrong horse" not in str(fault.value)
+
+
+def test_a_refused_password_is_not_tried_again_before_it_changes(rad: RadLab, monkeypatch: Any) -> None:
+    settings = rad.settings()
+    right = Path(settings.password_file).read_text()
+    Path(settings.password_file).write_text("wrong horse\n")
+    port = rad.port(settings)
+    logins = lambda: rad.served.asked("authentication")  # noqa: E731
+
+    assert [port.is_reachable() for _ in range(3)] == [False] * 3
+    assert logins() == 1
+
+    monkeypatch.setattr(client, "REFUSED_FOR_S", -1.0)
+    os.utime(settings.password_file, ns=(1, 1))
+    assert [port.is_reachable() for _ in range(2)] == [False] * 2
+    assert logins() == 3, "after its time it is tried again"
+
+    Path(settings.password_file).write_text(right)
+    assert port.is_reachable()
 
 
 def test_certificates_of_another_authority_are_refused_on_both_sides(rad: RadLab, tmp_path: Path) -> None:

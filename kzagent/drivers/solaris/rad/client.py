@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import socket
 import ssl
@@ -24,12 +25,16 @@ from kzagent.errors import DriverError, SetupError
 MOST_BYTES: Final = 8 << 20
 """Longest answer that is read; a list of 2 000 zones is a tenth of it."""
 
+REFUSED_FOR_S: Final = 600.0
+"""How long a refused password is not tried again, unless its file changes."""
+
 _LOGINS: Final = (
     "/api/authentication/1.0/Session/",
     "/api/com.oracle.solaris.rad.authentication/1.0/Session/",
 )
 _COOKIE: Final = re.compile(r"\s*(_rad_[a-z]{1,32})=([A-Za-z0-9_.:%+/=-]{1,512})(?:;|\Z)")
 _HEADERS: Final = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "kzagent"}
+KEEP_ALIVE_S: Final = 60
 _CHUNK: Final = 1 << 16
 
 
@@ -47,6 +52,14 @@ class Cut(DriverError):
     """
 
 
+class Refused(NamedTuple):
+    """A login that was refused: with the password file as it was `changed_at`, and how long that is believed."""
+
+    error: DriverError
+    changed_at: int
+    until: float
+
+
 class RadClient:
     """One RAD server. Threads may share it."""
 
@@ -54,6 +67,7 @@ class RadClient:
         self._settings = settings
         self._tls = _tls(settings)
         self._cookie: str | None = None
+        self._refused: Refused | None = None
         self._login_lock = threading.Lock()
 
     def get(self, path: str) -> Answer:
@@ -80,8 +94,23 @@ class RadClient:
             return None
         with self._login_lock:
             if self._cookie is None or self._cookie == instead_of:
-                self._cookie = self._login()
+                self._cookie = self._login_unless_refused()
             return self._cookie
+
+    def _login_unless_refused(self) -> str:
+        """Return the cookie of a new session. A password that was refused is not tried again at once.
+
+        PAM may lock a user after a few refusals, and the agent asks every minute.
+        """
+        changed_at = _changed_at(self._settings.password_file)
+        if self._refused and self._refused.changed_at == changed_at and time.monotonic() < self._refused.until:
+            raise DriverError(self._refused.error.code, self._refused.error.message)
+        try:
+            return self._login()
+        except DriverError as error:
+            if error.code == "LOGIN":
+                self._refused = Refused(error, changed_at, time.monotonic() + REFUSED_FOR_S)
+            raise
 
     def _login(self) -> str:
         credentials = {
@@ -203,10 +232,21 @@ def _password(settings: RadSettings) -> str:
         raise DriverError("PASSWORD", str(error)) from error
 
 
+def _changed_at(path: str) -> int:
+    """Return when the file was changed last, in nanoseconds, 0 when it cannot be seen."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _keep_alive(sock: socket.socket, timeout_s: float) -> None:
     """Wait `timeout_s` for the next bytes, and notice meanwhile when the host is gone: an install takes an hour."""
     sock.settimeout(timeout_s)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
+        if hasattr(socket, option):  # not on every system an agent may run on
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), KEEP_ALIVE_S)
 
 
 def _code(error: Exception) -> str:
