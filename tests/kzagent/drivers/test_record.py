@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from agent_lab import GLOBAL1, Deployment, Fleet
+from sshd_lab import Sshd
 from ways import solaris_settings
 
 from kernelzone.portable import configuring
@@ -15,6 +16,7 @@ from kernelzone.transcripts.bundle import Manifest, Transcript, transcript
 from kzagent import recording
 from kzagent.__main__ import main
 from kzagent.drivers.solaris.local import LocalTransport
+from kzagent.drivers.solaris.opening import open_transport
 from kzagent.drivers.solaris.port import Finished
 from kzagent.drivers.solaris.transport import Read
 from kzagent.errors import DriverError
@@ -233,3 +235,15 @@ def test_a_new_zone_without_a_key_is_recorded_too(words: list[str], fleet: Fleet
 
     exports = read_bundle(tmp_path / "bundle.tar").of_kind("export")
     assert exports[-1][1] == "create -b\nset brand=solaris-kz\nset host-compatible=level1\n"
+
+
+def test_a_host_is_recorded_over_ssh_as_on_the_spot(sshd: Sshd, fleet: Fleet, tmp_path: Path) -> None:
+    settings = sshd.over(solaris_settings(fleet.global1))
+    place = Place(settings.commands, settings.logs)
+    transport = open_transport(settings, tmp_path / "agent")
+
+    over_ssh = recording.record(transport, place, pseudonyms=False)
+    on_the_spot = recording.record(LocalTransport(tmp_path / "verbs"), place, pseudonyms=False)
+
+    assert over_ssh.texts == on_the_spot.texts
+    assert len(over_ssh.of_kind("export")) == 2
