@@ -7,6 +7,7 @@ import time
 from typing import Final
 from uuid import uuid4
 
+from kernelzone import zoneadm
 from kernelzone.facts import BootDevice
 from kernelzone.hostdata import HostDataState, Record, RecordFlags, doubts
 from kernelzone.portable import changes
@@ -22,7 +23,6 @@ from kernelzone.portable.verdicts import (
     refuse_unless_ours_or_free,
     said,
     true_record,
-    warned,
     whole_records,
 )
 from kernelzone.states import AuxiliaryState, ZoneState
@@ -88,11 +88,9 @@ def finish(turn: Turn) -> tuple[str, ...]:
 
 def _lost_words(turn: Turn) -> tuple[str, ...]:
     """Return the warnings about what an initialisation of host data has cost."""
-    lines = ["host data was begun anew: the clock offset and the OpenBoot variables are reset"]
     path = turn.placement.suspend_path()
-    if path and path.exists():
-        lines.append(f"the suspend image {path} is lost: it is sealed under the old key; the zone will boot afresh")
-    return tuple(warned(turn.placement.zone, *lines).splitlines())
+    image = str(path) if path and path.exists() else None
+    return tuple(zoneadm.initialised_message(turn.placement.zone, image).splitlines())
 
 
 def detach(turn: Turn) -> tuple[str, ...]:

@@ -109,6 +109,17 @@ def already_booted_message(zone: str) -> str:
     )
 
 
+def initialised_message(zone: str, lost_image: str | None) -> str:
+    """Return the warning after host data was begun anew. lost_image: the suspend image that the new key does not open.
+
+    Ours: what Solaris prints, if anything, is not published.
+    """
+    lines = ["host data was begun anew: the clock offset and the OpenBoot variables are reset"]
+    if lost_image:
+        lines.append(f"the suspend image {lost_image} is lost: it is sealed under the old key")
+    return "".join(f"zone '{zone}': warning: {line}\n" for line in lines)
+
+
 def not_configured_message(zone: str) -> str:
     """Return what zoneadm prints for a zone that is not configured."""
     return f"zoneadm: {zone}: No such zone configured\n"

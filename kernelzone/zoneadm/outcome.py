@@ -85,6 +85,9 @@ _KNOWN: Final = re.compile(
     r"|sysadm: (?:preparing|initializing|evacuating|migrating|returning) [^\n]{1,200}"
     r"|sysadm: (?:(?:evacuation|return) completed successfully\.|dry-run succeeded)"
     rf"|sysadm: {_ZONE}: (?:evacuated to \S+|returned)"
+    # of `initialised_message`, which portable zones print: it says what was lost, and that all went well
+    rf"|zone {_ZONE}: warning: host data was begun anew: the clock offset and the OpenBoot variables are reset"
+    rf"|zone {_ZONE}: warning: the suspend image \S+ is lost: it is sealed under the old key"
 )
 _INSTALLED: Final = re.compile(r"(?m)^Installation: Succeeded$")
 _TROUBLE: Final = re.compile(r"(?i)\b(?:error|failed|fail|cannot|could not|denied|warning|interrupted)\b")
