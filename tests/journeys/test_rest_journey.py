@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from people import Approver, Rest
-from running_site import Site
+from browsing import Window
+from people import Approver, Person, Rest
+from playwright.sync_api import Browser
+from running_site import Site, processes_of
 
 pytestmark = pytest.mark.journey
+
+
+@pytest.fixture
+def vera(browser: Browser, site: Site, people: dict[str, Person]) -> Iterator[Window]:
+    window = Window(browser, site, people["vera"])
+    window.sign_in()
+    yield window
+    window.page.context.close()
 
 
 def test_a_zone_is_taken_over_by_programs(
@@ -41,3 +52,33 @@ def _is_settled(site: Site, olga: Rest, done: Any) -> None:
     conflict = olga.get(f"/conflicts/{done['conflict']}")
     assert conflict["resolved_how"] == f"forced takeover {done['id']}"
     assert olga.zone("kz-mail01")["owner_hostid"] == "84f1a2c3"
+
+
+def test_the_host_that_lost_the_zone_comes_back_and_never_starts_it(site: Site, olga: Rest, vera: Window) -> None:
+    site.kz("global2", "zonecfg", "-z", "kz-mail01", "set autoboot=true")
+    conflict = next(
+        row for row in olga.list("/conflicts", open="no", kind="held-elsewhere") if row["zone"]["name"] == "kz-mail01"
+    )
+    (before,) = olga.get(f"/conflicts/{conflict['id']}")["obligations"]
+    assert (before["owner_hostid"], before["new_owner_hostid"], before["met_at"]) == ("848611d4", "84f1a2c3", None)
+
+    booted = site.kz("global2", "flag", "up")
+
+    assert "zone kz-mail01 is in use by host with  hostid 84f1a2c3" in booted.stderr
+    met = olga.until(f"/conflicts/{conflict['id']}", lambda row: row["obligations"][0]["met_at"] is not None, 60)
+    assert met["obligations"][0]["met_how"] == "its agent confirms: unavailable, autoboot off"
+    assert site.state_of("global2", "kz-mail01") == "unavailable"
+    assert "set autoboot=false" in site.kz("global2", "zonecfg", "-z", "kz-mail01", "export").stdout
+    assert not [line for line in processes_of(site.var).values() if "zone=kz-mail01" in line and "848611d4" in line]
+    assert not olga.list("/conflicts", open="yes", kind="return-pending")
+    vera.page.goto("/hosts/848611d4")
+    vera.page.get_by_text("its agent confirms: unavailable, autoboot off").wait_for()
+    for said in (
+        "obliged the host that lost the zone to confirm it",
+        "confirmed that the zone it lost does not run there",
+    ):
+        assert vera.page.get_by_text(said).first.is_visible(), said
+    vera.page.screenshot(path=site.var / "return.png", full_page=True)
+    vera.page.goto(f"/conflicts/{conflict['id']}")
+    vera.page.get_by_text("Zones lost by force").wait_for()
+    assert not vera.faults
