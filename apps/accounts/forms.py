@@ -10,7 +10,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm as AllauthActivateTOTPForm
 from django import forms
 
-from apps.accounts.second_factor import verify_totp
+from apps.accounts.second_factor import guessing, verify_totp
 from apps.base.errors import DomainError
 
 
@@ -24,10 +24,9 @@ class _CodeMixin:
         """Return the code, whose time step is used up now."""
         code: str = self.cleaned_data["code"]
         try:
-            verify_totp(self.user, code)
+            with guessing(self.user):
+                verify_totp(self.user, code)
         except DomainError as refusal:
-            if refusal.after_rollback is not None:
-                refusal.after_rollback()
             raise forms.ValidationError(f"{refusal.message}. {refusal.hint}", code=refusal.code) from None
         self.authenticator = Authenticator.objects.get(user=self.user, type=Authenticator.Type.TOTP)
         return code

@@ -9,8 +9,9 @@ import base64
 import hmac
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -40,37 +41,39 @@ def has_second_factor(user: User) -> bool:
     return _authenticator(user) is not None
 
 
+@contextmanager
+def guessing(user: User) -> Iterator[None]:
+    """Count a guess before its code is looked at in the block; it stays counted when the code was wrong.
+
+    Counted first and committed, so that of many codes sent at once no more are looked at than may be guessed. Around
+    the transaction of the act, never inside: the count must outlive its rollback. Raises: SecondFactorLocked.
+    """
+    _count_guess(user)
+    try:
+        yield
+    except SecondFactorWrong:
+        raise
+    except BaseException:
+        _take_guess_back(user)
+        raise
+
+
 @transaction.atomic
 def verify_totp(user: User, code: str) -> None:
-    """Accept `code` once: its time step, and every earlier one, is refused from now on.
+    """Accept `code` once: its time step, and every earlier one, is refused from now on. Inside `guessing`.
 
     May be called inside the transaction of the act it is for: then the step is used with the act, or not at all.
-    A wrong guess is counted after the rollback, by whoever answers the refusal (`DomainError.after_rollback`).
-    Raises: SecondFactorNeeded (no code, or none enrolled), SecondFactorWrong, SecondFactorLocked.
+    Raises: SecondFactorNeeded (no code, or none enrolled), SecondFactorWrong.
     """
     authenticator = _authenticator(user)
     if authenticator is None:
         raise SecondFactorNeeded(hint="Your account has no second factor; an administrator can enrol one.")
     if not code:
         raise SecondFactorNeeded()
-    guard = _guard_for_update(user)
-    _refuse_while_locked(guard)
+    _guard_for_update(user)
     step = _step_of(unseal(authenticator.data["secret"]), code)
     if step is None or not _use_step(user, step):
-        refusal = SecondFactorWrong()
-        refusal.after_rollback = partial(count_wrong_guess, user)
-        raise refusal
-
-
-@transaction.atomic
-def count_wrong_guess(user: User) -> None:
-    """Count one wrong code; the fifth within five minutes locks the second factor for the rest of them."""
-    guard = _guard_for_update(user)
-    now = timezone.now()
-    if guard.first_guess_at is None or now - guard.first_guess_at >= GUESS_WINDOW:
-        guard.first_guess_at, guard.wrong_guesses = now, 0
-    guard.wrong_guesses += 1
-    guard.save(update_fields=["first_guess_at", "wrong_guesses"])
+        raise SecondFactorWrong()
 
 
 @transaction.atomic(durable=True)
@@ -125,6 +128,27 @@ def _authenticator(user: User) -> Authenticator | None:
 def _guard_for_update(user: User) -> SecondFactorGuard:
     guard, _ = SecondFactorGuard.objects.select_for_update(no_key=True).get_or_create(user_id=user.pk)
     return guard
+
+
+@transaction.atomic
+def _count_guess(user: User) -> None:
+    """Count one guess; after the fifth within five minutes the second factor is locked for the rest of them."""
+    guard = _guard_for_update(user)
+    now = timezone.now()
+    if guard.first_guess_at is None or now - guard.first_guess_at >= GUESS_WINDOW:
+        guard.first_guess_at, guard.wrong_guesses = now, 0
+    _refuse_while_locked(guard)
+    guard.wrong_guesses += 1
+    guard.save(update_fields=["first_guess_at", "wrong_guesses"])
+
+
+@transaction.atomic
+def _take_guess_back(user: User) -> None:
+    """The code was not looked at, or the act was refused for another reason: that was no guess."""
+    guard = _guard_for_update(user)
+    if guard.wrong_guesses:
+        guard.wrong_guesses -= 1
+        guard.save(update_fields=["wrong_guesses"])
 
 
 def _refuse_while_locked(guard: SecondFactorGuard) -> None:

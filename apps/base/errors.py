@@ -6,7 +6,6 @@ history, and never retried. A `Fault` is the world that failed: it is tried agai
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 
@@ -27,8 +26,6 @@ class DomainError(Exception):
         self.message = message or self.message
         self.hint = hint or self.hint
         self.facts = facts
-        # What remains to be done once the refused service was rolled back (a wrong guess is counted).
-        self.after_rollback: Callable[[], None] | None = None
         super().__init__(self.message)
 
     @property

@@ -31,13 +31,11 @@ View = Callable[..., HttpResponse]
 def record_refusal(
     refusal: DomainError, request: Any, *, noun: str = "request", subject_id: object = "", action: str = ""
 ) -> None:
-    """Append `<noun>.refused` for the person behind `request`, and do what the refusal leaves to be done.
+    """Append `<noun>.refused` for the person behind `request`.
 
     To be called after the refused service was rolled back, outside of any transaction of its own.
     noun: what was to be changed, as in event types. action: the verb that was refused.
     """
-    if refusal.after_rollback is not None:
-        refusal.after_rollback()
     user: Any = getattr(request, "user", None)
     if request.method in READING_METHODS or refusal.status in UNRECORDED or not hasattr(user, "person_id"):
         return

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.accounts.policy import Role
-from apps.accounts.second_factor import verify_totp
+from apps.accounts.second_factor import guessing, verify_totp
 from apps.accounts.selectors import role_granted_at
 from apps.base.errors import TransitionRefused
 from apps.base.nudge import nudge
@@ -56,7 +56,6 @@ class Decision(NamedTuple):
     comment: str = ""
 
 
-@transaction.atomic(durable=True)
 def decide_forced_action(
     forced_action_id: UUID, decision: Decision, *, actor: User, version: int | None = None
 ) -> ForcedAction:
@@ -69,6 +68,14 @@ def decide_forced_action(
     """
     if decision.verdict not in Approval.Verdict.values:
         raise VerdictUnknown()
+    if decision.verdict == Approval.Verdict.DENY or not decision.second_factor:
+        return _decide(forced_action_id, decision, actor, version)
+    with guessing(actor):
+        return _decide(forced_action_id, decision, actor, version)
+
+
+@transaction.atomic(durable=True)
+def _decide(forced_action_id: UUID, decision: Decision, actor: User, version: int | None) -> ForcedAction:
     permission = _PERMISSION[Approval.Verdict(decision.verdict)]
     action = forced_action_for_update(forced_action_id, actor=actor, permission=permission, version=version)
     if decision.verdict == Approval.Verdict.APPROVE:

@@ -23,6 +23,7 @@ from apps.accounts.second_factor import (
     STEP_S,
     _code,
     enrol_totp,
+    guessing,
     next_code,
     otpauth_uri,
     verify_totp,
@@ -41,12 +42,9 @@ def code_at(user, offset_steps: int) -> str:
 
 
 def guess(user, code: str) -> None:
-    """Try a code as a request does: the refusal's remainder is done after the rollback."""
-    try:
+    """Try a code as a request does."""
+    with guessing(user):
         verify_totp(user, code)
-    except SecondFactorWrong as refusal:
-        refusal.after_rollback()
-        raise
 
 
 @pytest.fixture
@@ -117,16 +115,22 @@ def test_the_fifth_wrong_guess_locks_for_the_rest_of_five_minutes(adam, clock):
         guess(adam, code_at(adam, 0))
     assert 0 < refusal.value.facts["retry_after_s"] <= 301
     clock.move_to(NOW + 301, tick=False)
-    verify_totp(adam, code_at(adam, 0))
+    guess(adam, code_at(adam, 0))
     assert SecondFactorGuard.objects.get(user=adam).wrong_guesses == 0
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_wrong_guess_in_an_act_is_counted_although_the_act_is_rolled_back(adam):
-    with pytest.raises(SecondFactorWrong) as refusal, transaction.atomic():
+    with pytest.raises(SecondFactorWrong), guessing(adam), transaction.atomic():
         verify_totp(adam, "000000")
-    refusal.value.after_rollback()
     assert SecondFactorGuard.objects.get(user=adam).wrong_guesses == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_act_that_is_refused_for_another_reason_costs_no_guess(adam):
+    with pytest.raises(NotAllowed), guessing(adam), transaction.atomic():
+        raise NotAllowed()
+    assert SecondFactorGuard.objects.get(user=adam).wrong_guesses == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -195,3 +199,26 @@ def test_a_sealed_secret_needs_its_key_and_is_never_the_same_twice(settings, tmp
     settings.TOTP_KEY_FILE = str(other)
     with pytest.raises(ImproperlyConfigured, match="32 bytes"):
         seal("x")
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_of_many_wrong_codes_sent_at_once_five_are_looked_at(adam):
+    start, outcomes = Barrier(12), []
+
+    def act() -> None:
+        start.wait()
+        try:
+            guess(adam, "000000")
+        except (SecondFactorWrong, SecondFactorLocked) as refusal:
+            outcomes.append(refusal.code)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=act) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["second_factor_locked"] * 7 + ["second_factor_wrong"] * GUESSES

@@ -138,7 +138,7 @@ def test_use_is_noted_about_once_a_minute(olga, time_machine, django_assert_num_
 
 
 @pytest.mark.django_db
-def test_the_console_adds_people_and_makes_tokens(monkeypatch, settings):
+def test_the_console_adds_people_and_makes_tokens(monkeypatch, settings, tmp_path):
     monkeypatch.setattr("sys.stdin", StringIO("violet-harbour-73\n"))
     out = StringIO()
     call_command("person", "add", "adam", "--role", "approver", "--password-stdin", "--totp", stdout=out)
@@ -156,6 +156,11 @@ def test_the_console_adds_people_and_makes_tokens(monkeypatch, settings):
     with pytest.raises(CommandError, match="only the demonstration"):
         call_command("totp", "adam")
     settings.DEMONSTRATION = True
+    settings.VAR_DIR = tmp_path
+    (tmp_path / "accounts.txt").write_text("# name role\nolga operator x -\n")
+    with pytest.raises(CommandError, match="'adam' is no account of the demonstration"):
+        call_command("totp", "adam")
+    (tmp_path / "accounts.txt").write_text("# name role\nadam approver x SECRET\n")
     out = StringIO()
     call_command("totp", "adam", stdout=out)
     assert len(out.getvalue().strip()) == 6

@@ -25,7 +25,18 @@ class Command(BaseCommand):
         """Print the code."""
         if not settings.DEMONSTRATION:
             raise CommandError("only the demonstration shows codes; elsewhere the person's authenticator does.")
+        if options["name"] not in _demonstration_names():
+            raise CommandError(f"'{options['name']}' is no account of the demonstration: see accounts.txt.")
         user = User.objects.filter(username=options["name"]).first()
         if user is None or not has_second_factor(user):
             raise CommandError(f"there is no account '{options['name']}' with a second factor.")
         self.stdout.write(next_code(user))
+
+
+def _demonstration_names() -> set[str]:
+    """Return the names in `accounts.txt`; in the same folder there may be accounts of people too."""
+    try:
+        lines = (settings.VAR_DIR / "accounts.txt").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return {line.split()[0] for line in lines if line.strip() and not line.startswith("#")}
