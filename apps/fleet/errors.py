@@ -20,7 +20,7 @@ class AgentExists(DomainError):
     code = "agent_exists"
     status = 409
     message = "a live agent is there already"
-    hint = "Revoke that agent first: manage.py revoke_agent UUID."
+    hint = "Revoke that agent first, on its page or with kzfleet revoke."
 
 
 class AgentMissing(DomainError):
@@ -29,7 +29,7 @@ class AgentMissing(DomainError):
     code = "agent_missing"
     status = 409
     message = "no trusted agent speaks for this host"
-    hint = "Make an agent known for this host first: manage.py trust_agent."
+    hint = "Enrol the host first, or trust its suspended agent again."
 
 
 class HostRetired(DomainError):

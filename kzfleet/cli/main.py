@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from kzfleet.cli import client, conflicts, events, fleet, forced_actions, jobs, show, zones
+from kzfleet.cli import agents, client, conflicts, events, fleet, forced_actions, jobs, show, zones
 from kzfleet.cli.client import UNREACHABLE, CliError
 from kzfleet.cli.options import AsJson
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 GROUPS = (
     ("hosts", "host", fleet.hosts),
+    ("agents", "agent", agents.agents),
     ("zones", "zone", zones.zones),
     ("conflicts", "conflict", conflicts.conflicts),
     ("forced-actions", "forced-action", forced_actions.forced_actions),
@@ -48,8 +49,14 @@ for verb in (
     forced_actions.cancel,
     forced_actions.watch,
     events.events,
+    agents.confirm,
+    agents.reject,
+    agents.suspend,
+    agents.resume,
+    agents.revoke,
 ):
     app.command()(verb)
+app.command("enrol-token")(agents.enrol_token)
 app.command("comment")(forced_actions.comment_on)
 
 

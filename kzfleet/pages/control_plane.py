@@ -69,12 +69,12 @@ def _intake(unread_since: datetime | None, now: datetime) -> Health:
 def _agents(known: set[Agent], now: datetime) -> Health:
     reported = [agent.last_report_at for agent in known if agent.last_report_at is not None]
     if not known:
-        return Health("Agents", "unknown", "none is known: manage.py trust_agent", "/hosts")
+        return Health("Agents", "unknown", "none is known: enrol a host", "/agents")
     heard = [moment for moment in reported if moment >= heard_since(now)]
     if len(heard) == len(known):
-        return Health("Agents", "fine", f"all {len(known)} heard", "/hosts")
+        return Health("Agents", "fine", f"all {len(known)} heard", "/agents")
     last = f", the last {age(now - max(reported))} ago" if reported else ""
-    return Health("Agents", "late", f"{len(heard)} of {len(known)} heard{last}", "/hosts")
+    return Health("Agents", "late", f"{len(heard)} of {len(known)} heard{last}", "/agents")
 
 
 def _jobs() -> Health:

@@ -58,7 +58,7 @@ def test_an_empty_site_says_what_to_do_first(db: None, vera: Any, browser_client
     page = text_of(browser_client(vera).get("/"))
 
     assert "No host is known yet." in page
-    assert "manage.py trust_agent" in page
+    assert "Enrol a host, under Agents" in page
     assert "has never signed: orders wait" in page
 
 
