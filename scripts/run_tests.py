@@ -41,22 +41,22 @@ def main(arguments: list[str]) -> int:
 
 def _run_parts(env: dict[str, str], address: str, arguments: list[str]) -> int:
     say("\npure tests, and services on SQLite")
-    code = _code(_pytest([*ON_SQLITE, *arguments], env).wait(), arguments)
-    if code != 0:
-        return code
+    first = _pytest([*ON_SQLITE, *arguments], env).wait()
+    if first not in (0, NO_TESTS):
+        return first
     on_both = [folder for folder in ON_POSTGRESQL if any((PROJECT / folder).rglob("test_*.py"))]
     with tempfile.TemporaryFile() as output:
         journeys = _pytest([*JOURNEYS, *arguments], env, output)
         try:
             say("\nservices on PostgreSQL (journeys are under way beside them)")
             words = ["-m", "not journey", *SPREAD, *on_both, *arguments]
-            services_code = _code(_pytest(words, {**env, "DATABASE_URL": address}).wait(), arguments)
+            services_code = _pytest(words, {**env, "DATABASE_URL": address}).wait()
         finally:
-            journeys_code = _code(journeys.wait(), arguments)
+            journeys_code = journeys.wait()
         _print("\njourneys\n", output)
-    if services_code != 0:
+    if services_code not in (0, NO_TESTS):
         sys.stderr.write("kzfleet: services on PostgreSQL failed, see above the journeys\n")
-    return services_code or journeys_code
+    return whole_code([first, services_code, journeys_code], arguments)
 
 
 def _pytest(words: list[str], env: dict[str, str], output: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
@@ -67,9 +67,13 @@ def _pytest(words: list[str], env: dict[str, str], output: IO[bytes] | None = No
     return subprocess.Popen(argv, cwd=PROJECT, env={**given, **env}, stdout=output, stderr=output and subprocess.STDOUT)
 
 
-def _code(code: int, arguments: list[str]) -> int:
-    """Return 0 for a part that had nothing to run because of an argument such as -k; without one that is a failure."""
-    return 0 if code == NO_TESTS and arguments else code
+def whole_code(codes: list[int], arguments: list[str]) -> int:
+    """Return the exit code of all parts: a part may have nothing to run because of an argument such as -k, not all."""
+    if set(codes) == {NO_TESTS}:
+        sys.stderr.write(f"kzfleet: no test in any part matches {' '.join(arguments)}\n")
+        return 1
+    allowed = {0, NO_TESTS} if arguments else {0}
+    return next((code for code in codes if code not in allowed), 0)
 
 
 def _print(title: str, output: IO[bytes]) -> None:

@@ -33,6 +33,9 @@ def check(parsed: argparse.Namespace) -> int:
 def findings(directory: Path) -> Iterator[Finding]:
     """Yield every finding about the agent in `directory`, the quick ones first."""
     yield machine.python()
+    if not directory.is_dir():
+        yield missing("directory", f"{directory} is not there", "run 'kzagent enrol' or 'kzagent init' first")
+        return
     yield from machine.files(directory)
     try:
         settings = load_settings(directory)

@@ -66,7 +66,7 @@ def _private(path: Path, what: str) -> Finding:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
-        return missing(what, f"{path} cannot be read ({error.strerror})", "run 'kzagent enrol' or 'kzagent init' first")
+        return missing(what, f"{path} cannot be read ({error.strerror})", "run 'kzagent enrol' again")
     if mode & 0o077:
         wanted = "0700" if path.is_dir() else "0600"
         return missing(what, f"{path} is open to others ({mode:04o})", f"run 'chmod {wanted} {path}'")
