@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Final
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
 
 from kernelzone.facts import PlacementFacts
 from kernelzone.orders import Heartbeat, ReportState
@@ -20,6 +22,11 @@ from kzagent.reports import Said
 logger = logging.getLogger(__name__)
 
 FORGET_EVERY_S: Final = 600
+# Of hosts whose answers take long: how often they are glanced at, and how many at once.
+SLOW_EVERY_MS: Final = 15_000
+MOST_AT_ONCE: Final = 64
+
+T = TypeVar("T")
 
 
 class Watch:
@@ -30,6 +37,8 @@ class Watch:
         self._reported: dict[HostId, Digest] = {}
         self._glances: dict[HostId, list[PlacementFacts]] = {}
         self._away: set[HostId] = set()
+        self._slow = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="watch")
+        self._slow_at = 0
 
     def run(self) -> None:
         """Watch until the agent stops."""
@@ -61,10 +70,9 @@ class Watch:
         Raises: JournalError.
         """
         wanted = self._agent.link.take_wanted()
-        hosts: dict[str, Digest] = {}
-        for owner_hostid, driver in self._agent.drivers.items():
-            if (digest := self._look(driver, is_wanted=owner_hostid in wanted)) is not None:
-                hosts[owner_hostid] = digest
+        drivers = self._agent.drivers.values()
+        digests = self._each(drivers, lambda driver: self._look(driver, is_wanted=driver.owner_hostid in wanted))
+        hosts: dict[str, Digest] = {owner: digest for owner, digest in digests if digest is not None}
         self._agent.reports.say(Said(ReportState.DONE, "HEARTBEAT", result=Heartbeat(hosts)))
 
     def glance(self) -> None:
@@ -73,13 +81,34 @@ class Watch:
         Raises: JournalError.
         """
         wanted = self._agent.link.take_wanted()
-        for owner_hostid, driver in self._agent.drivers.items():
-            seen = self._glance_at(driver)
-            # Whoever was away may have lost a zone meanwhile: the return guard must look before somebody boots it.
-            is_back = seen is not None and owner_hostid in self._away
-            changed = seen is not None and self._glances.get(owner_hostid) != seen
-            if seen is not None and (changed or is_back or owner_hostid in wanted):
-                self._look(driver, is_wanted=True)
+        with_slow = self._are_slow_due()
+        drivers = self._agent.drivers.values()
+        due = [one for one in drivers if with_slow or not one.is_slow or one.owner_hostid in wanted]
+        self._each(due, lambda driver: self._glance(driver, wanted))
+
+    def _glance(self, driver: ZoneDriver, wanted: Collection[HostId]) -> None:
+        owner_hostid = driver.owner_hostid
+        seen = self._glance_at(driver)
+        # Whoever was away may have lost a zone meanwhile: the return guard must look before somebody boots it.
+        is_back = seen is not None and owner_hostid in self._away
+        changed = seen is not None and self._glances.get(owner_hostid) != seen
+        if seen is not None and (changed or is_back or owner_hostid in wanted):
+            self._look(driver, is_wanted=True)
+
+    def _each(self, drivers: Iterable[ZoneDriver], ask: Callable[[ZoneDriver], T]) -> list[tuple[HostId, T]]:
+        """Return what asking each host brought: quick ones one after the other, slow ones many at once."""
+        every = list(drivers)
+        slow = [one for one in every if one.is_slow]
+        asked = self._slow.map(ask, slow)
+        quick = [(one.owner_hostid, ask(one)) for one in every if not one.is_slow]
+        return quick + list(zip((one.owner_hostid for one in slow), asked, strict=True))
+
+    def _are_slow_due(self) -> bool:
+        now = self._agent.clock.monotonic_ms()
+        is_due = now >= self._slow_at
+        if is_due:
+            self._slow_at = now + SLOW_EVERY_MS
+        return is_due
 
     def _look(self, driver: ZoneDriver, *, is_wanted: bool) -> Digest | None:
         """Return the digest of a host's state, None when nobody can speak for it; report the state if it is new."""

@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 THREADS: Final = 4
 # An agent of many slow hosts asks so many at once, once a message has taken so long.
 OTHERS: Final = 16
+MOST_SLOW: Final = 60
 ALONE_S: Final = 1.0
 # An order that has reached INTENT needs milliseconds; what takes longer gives way, and a crash is recovered from.
 STOP_WITHIN_S: Final = 5.0
@@ -87,6 +88,15 @@ def _queue(name: str) -> Any:
     return queue(name, exchange(""), routing_key=name)
 
 
+def threads_of(agent: Agent) -> int:
+    """Return how many messages are worked on at once: one more for each host that is slow to answer, up to a limit."""
+    return THREADS + _slow_hosts(agent)
+
+
+def _slow_hosts(agent: Agent) -> int:
+    return min(sum(driver.is_slow for driver in agent.drivers.values()), MOST_SLOW)
+
+
 def celery_app(agent: Agent, pulse: Pulse | None = None) -> Celery:
     """Return the Celery application whose only task runs envelopes for `agent`; `pulse` is told of each."""
     pulse = pulse or _new_pulse(agent)
@@ -96,7 +106,7 @@ def celery_app(agent: Agent, pulse: Pulse | None = None) -> Celery:
     app = Celery("kzagent", set_as_current=False, fixups=set())
     app.config_from_object(celery_settings(agent.settings))
 
-    others = ThreadPoolExecutor(OTHERS, thread_name_prefix="orders")
+    others = ThreadPoolExecutor(max(OTHERS, _slow_hosts(agent)), thread_name_prefix="orders")
 
     def run(envelopes: str) -> None:
         with pulse.at_work():
@@ -117,7 +127,7 @@ def execute_each(agent: Agent, others: Executor, text: str) -> None:
         return
     waiting = deque(envelopes)
     _work_off(agent, waiting, until=time.monotonic() + ALONE_S)
-    for done in [others.submit(_work_off, agent, waiting) for _ in range(min(len(waiting), OTHERS))]:
+    for done in [others.submit(_work_off, agent, waiting) for _ in range(min(len(waiting), MOST_SLOW))]:
         done.result()
 
 
@@ -145,7 +155,7 @@ def serve(agent: Agent) -> int:
     supervisor.tell(supervisor.READY)
     worker = app.Worker(
         pool="threads",
-        concurrency=THREADS,
+        concurrency=threads_of(agent),
         queues=[queue_name(agent.settings)],
         without_gossip=True,
         without_mingle=True,

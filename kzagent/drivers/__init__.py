@@ -42,6 +42,10 @@ class ZoneDriver(Protocol):
     def owner_hostid(self) -> HostId:
         """The host, as it names itself in host data."""
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether answers take so long that many hosts are to be asked at once."""
+
     def is_reachable(self) -> bool:
         """Return whether the agent can speak for the host now; if not, it keeps silent about it."""
 

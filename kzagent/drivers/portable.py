@@ -69,6 +69,11 @@ class PortableDriver:
         """The host, as it names itself in host data."""
         return self._host.owner_hostid
 
+    @property
+    def is_slow(self) -> bool:
+        """False: a portable host is asked in this process."""
+        return False
+
     def is_reachable(self) -> bool:
         """Return whether the host is up: for one that is dead or cut off its agent keeps silent."""
         try:

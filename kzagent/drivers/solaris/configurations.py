@@ -20,6 +20,7 @@ from kzagent.errors import DriverError
 
 # A change by hand is seen this much later at most; a verb of ours makes it be read anew at once.
 FRESH_S: Final = 20.0
+TARGETS_FRESH_S: Final = 300.0
 _AUTOBOOT: Final = re.compile(r"(?m)^\s*set\s+autoboot\s*=\s*\"?true\b")
 _POOL: Final = "global-rootzpool"
 
@@ -32,6 +33,7 @@ class Known:
     sha256: Digest | None = None
     autoboot: bool = False
     boot_storage: tuple[BootDevice, ...] = ()
+    evacuation_target: str | None = None
 
 
 class Configurations:
@@ -42,6 +44,7 @@ class Configurations:
         self._lock = threading.Lock()
         self._known: dict[ZoneName, tuple[float, Known]] = {}
         self._ids: dict[str, tuple[str, ...]] = {}
+        self._targets: dict[ZoneName, tuple[float, str | None]] = {}
         self._pool: str | None = None
 
     def of(self, zones: Sequence[ZoneName]) -> dict[ZoneName, Known]:
@@ -67,7 +70,20 @@ class Configurations:
         exports = self._port.exports(zones)
         found = {zone: self._one(zone, exports.get(zone), before.get(zone)) for zone in zones}
         self._learn_ids(device.uri for one in found.values() for device in one.boot_storage)
-        return {zone: replace(one, boot_storage=self._with_ids(one.boot_storage)) for zone, one in found.items()}
+        targets = self._evacuation_targets(zones)
+        return {
+            zone: replace(one, boot_storage=self._with_ids(one.boot_storage), evacuation_target=targets.get(zone))
+            for zone, one in found.items()
+        }
+
+    def _evacuation_targets(self, zones: Sequence[ZoneName]) -> dict[ZoneName, str]:
+        """Return where the zones would be evacuated to; who sets that seldom changes it, and each is a question."""
+        now = time.monotonic()
+        missing = [zone for zone in zones if now - self._targets.get(zone, (float("-inf"), None))[0] > TARGETS_FRESH_S]
+        if missing:
+            found = self._port.evacuation_targets(missing)
+            self._targets |= {zone: (now, found.get(zone)) for zone in missing}
+        return {zone: target for zone in zones if (target := self._targets[zone][1]) is not None}
 
     def _one(self, zone: ZoneName, export: str | None, before: Known | None) -> Known:
         # A zone does not lose its boot storage because one export failed: what was known of it stays.
@@ -116,6 +132,7 @@ def placement(listed: ListedPlacement, known: Known) -> PlacementFacts:
         boot_storage=known.boot_storage,
         key_id=None,
         configuration_sha256=known.sha256,
+        evacuation_target=known.evacuation_target,
     )
 
 

@@ -25,9 +25,10 @@ from kernelzone.zoneadm import Extended, OutcomeKind
 from kzagent.drivers import ForcedClaim, Say
 from kzagent.drivers.solaris import configurations
 from kzagent.drivers.solaris.configurations import Configurations
-from kzagent.drivers.solaris.port import Finished, HostPort, ListedPlacement
+from kzagent.drivers.solaris.looks import Looks
+from kzagent.drivers.solaris.port import Finished, HostPort
 from kzagent.drivers.solaris.readings import reading_of
-from kzagent.drivers.solaris.remembered import AttachMemory, AttachSaid, attach_done, attach_said
+from kzagent.drivers.solaris.remembered import AttachMemory, attach_done, attach_said
 from kzagent.errors import DriverError
 
 logger = logging.getLogger(__name__)
@@ -61,12 +62,18 @@ class SolarisDriver:
         self._port = port
         self._memory = AttachMemory(directory)
         self._configurations = Configurations(port)
+        self._looks = Looks(port)
         self._facts: HostFacts | None = None
 
     @property
     def owner_hostid(self) -> HostId:
         """The host, as the agent's settings name it."""
         return self._owner_hostid
+
+    @property
+    def is_slow(self) -> bool:
+        """True: each question is a process on the host, or a journey there."""
+        return True
 
     def is_reachable(self) -> bool:
         """Return whether the host can be asked now."""
@@ -82,7 +89,7 @@ class SolarisDriver:
 
     def placements(self) -> list[PlacementFacts]:
         """Return the zones the host knows, by name."""
-        listed = self._port.zones()
+        listed = self._looks.all()
         known = self._configurations.of([one.name for one in listed])
         return [configurations.placement(one, known[one.name]) for one in listed]
 
@@ -93,20 +100,22 @@ class SolarisDriver:
         """
         found = self._configurations.of([zone])[zone]
         if found.sha256 is None:
-            self._listed(zone)  # NOT_CONFIGURED when that is why
+            self._looks.now(zone)  # NOT_CONFIGURED when that is why
             raise DriverError("UNPARSED", "the exported configuration cannot be read")
         return ConfigurationText(zone, found.text, found.sha256)
 
     def read(self, zone: ZoneName, high_water: int) -> list[ReadingFacts]:
         """Return what is known of host data, once for each boot storage; nobody is asked by attaching."""
-        listed = self._listed(zone)
+        look = self._looks.of(zone)
         known = self._configurations.of([zone])[zone]
-        said = self._last_said(zone)
-        return [reading_of(listed, device, said, int(time.time())) for device in known.boot_storage]
+        # the newest of what the agent remembers and what the host's attach log says
+        both = [said for said in (self._memory.last(zone), look.logged) if said is not None]
+        newest = max(both, key=lambda said: said.at, default=None)
+        return [reading_of(look.listed, device, newest, int(time.time())) for device in known.boot_storage]
 
     def look_before_force(self, zone: ZoneName, high_water: int) -> list[ReadingFacts] | Outcome:
         """Return the readings that a plain attach, refused, amounts to; its outcome when it was not refused."""
-        if self._listed(zone).state == ZoneState.INSTALLED:
+        if self._looks.now(zone).state == ZoneState.INSTALLED:
             marked = self.mark_unavailable(zone)
             if not marked.is_done:
                 raise DriverError(marked.code, "the zone is installed here, and cannot be marked unavailable")
@@ -126,9 +135,9 @@ class SolarisDriver:
     def migrate(self, zone: ZoneName, wanted: MigrateArgs, high_water: int, say: Say) -> Outcome:
         """Return how `zoneadm migrate` ended. Its lines come with its end."""
         vector = zoneadm.migrate(zone, wanted.target, dry_run=wanted.dry_run, live_only=wanted.live_only)
-        state = self._listed(zone).state
+        state = self._looks.now(zone).state
         outcome = self._run(Verb.MIGRATE, zone, vector)
-        if wanted.dry_run and outcome.code == "STATE_DIFFERS" and self._listed(zone).state == state:
+        if wanted.dry_run and outcome.code == "STATE_DIFFERS" and self._looks.now(zone).state == state:
             return Outcome(outcome.verb, True, 0, "DONE", outcome.lines[:-1])  # nothing was meant to change
         return outcome
 
@@ -138,7 +147,7 @@ class SolarisDriver:
 
     def mark_unavailable(self, zone: ZoneName) -> Outcome:
         """Return how marking an installed zone unavailable ended; one that is so already stays so."""
-        if self._listed(zone).state == ZoneState.UNAVAILABLE:
+        if self._looks.now(zone).state == ZoneState.UNAVAILABLE:
             return Outcome(str(Verb.MARK_UNAVAILABLE), True, 0, "DONE", ())
         return self.run(Verb.MARK_UNAVAILABLE, zone, 0)
 
@@ -178,35 +187,23 @@ class SolarisDriver:
 
     def finish_attach(self, zone: ZoneName) -> Outcome:
         """Return whether the zone is installed here: `attach -x` was claim and attach in one."""
-        state = self._listed(zone).state
+        state = self._looks.now(zone).state
         is_there = state == ZoneState.INSTALLED
         return Outcome(
             str(Verb.ATTACH), is_there, 0, "DONE" if is_there else "STATE_DIFFERS", (f"the zone is {state}",)
         )
 
-    def _listed(self, zone: ZoneName) -> ListedPlacement:
-        found = next((one for one in self._port.zones() if one.name == zone), None)
-        if found is None:
-            raise DriverError("NOT_CONFIGURED", "the host lists no zone of that name")
-        return found
-
-    def _last_said(self, zone: ZoneName) -> AttachSaid | None:
-        """Return the newest of what the agent remembers and what the host's attach log says."""
-        found = [self._memory.last(zone), self._logged(zone)]
-        return max((said for said in found if said is not None), key=lambda said: said.at, default=None)
-
-    def _logged(self, zone: ZoneName) -> AttachSaid | None:
-        log = self._port.attach_logs([zone]).get(zone)
-        # A log has no exit code: only a refusal that is there whole is believed.
-        said = attach_said(log.at, zoneadm.classify(log.text, 1, zone=zone)) if log else None
-        return said if said and said.kind != str(OutcomeKind.UNPARSED) else None
+    def _forget(self, zone: ZoneName) -> None:
+        self._configurations.forget(zone)
+        self._looks.forget(zone)
 
     def _run(self, verb: Verb, zone: ZoneName, vector: Sequence[str], forced: ForcedClaim | None = None) -> Outcome:
         self._refuse_if_at_work(zone)
         host = self._facts or self.host()
         patience_s = INSTALL_PATIENCE_S if verb in (Verb.INSTALL, Verb.MIGRATE) else PATIENCE_S
-        self._configurations.forget(zone)
+        self._forget(zone)
         finished = self._port.run(zone, vector[3:], patience_s)
+        self._forget(zone)
         found = zoneadm.classify(finished.output, finished.exit_code, zone=zone)
         if verb is Verb.ATTACH:
             now = int(time.time())
@@ -220,7 +217,7 @@ class SolarisDriver:
             return Outcome(str(verb), False, None, STILL_RUNNING, lines)
         if found.kind is not OutcomeKind.DONE:
             return Outcome(str(verb), False, finished.exit_code, _code(found.kind), lines)
-        state = self._listed(zone).state
+        state = self._looks.now(zone).state
         if state != _LEADS_TO[verb]:
             said = f"{verb} ended without a complaint, but the zone is {state}"
             return Outcome(str(verb), False, 0, "STATE_DIFFERS", (*lines, said))
@@ -228,8 +225,9 @@ class SolarisDriver:
 
     def _configured(self, zone: ZoneName, commands: str, verb: str) -> Outcome:
         self._refuse_if_at_work(zone)
-        self._configurations.forget(zone)
+        self._forget(zone)
         finished = self._port.configure(zone, commands)
+        self._forget(zone)
         lines = tuple(line for line in zonecfg.redact_output(finished.output).splitlines() if line.strip())
         if finished.exit_code is None:
             return Outcome(verb, False, None, STILL_RUNNING, lines)

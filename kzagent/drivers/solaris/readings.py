@@ -26,7 +26,7 @@ from kzagent.drivers.solaris.port import ListedPlacement
 from kzagent.drivers.solaris.remembered import AttachSaid
 
 _UNREADABLE: Final = frozenset({str(OutcomeKind.WRONG_KEY), str(OutcomeKind.NO_HOST_DATA)})
-_NOT_HERE: Final = frozenset({str(ZoneState.CONFIGURED), str(ZoneState.UNAVAILABLE)})
+NOT_HERE: Final = frozenset({str(ZoneState.CONFIGURED), str(ZoneState.UNAVAILABLE)})
 _LONGEST_NAME: Final = 64
 
 
@@ -35,7 +35,7 @@ def reading_of(listed: ListedPlacement, device: BootDevice, said: AttachSaid | N
 
     A refusal tells nothing any more once the zone is here; an attach that was done, none once it has gone.
     """
-    said = said if said and (said.kind == str(OutcomeKind.DONE)) == (listed.state not in _NOT_HERE) else None
+    said = said if said and (said.kind == str(OutcomeKind.DONE)) == (listed.state not in NOT_HERE) else None
     record = _record(said, listed.state) if said else None
     status = _status(said, record)
     is_known = said is not None and status is not RegionStatus.HIDDEN
