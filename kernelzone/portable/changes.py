@@ -34,6 +34,7 @@ from kernelzone.hostdata import (
 from kernelzone.portable import high_water
 from kernelzone.portable.placement import Placement
 from kernelzone.portable.reading import Look, device_guid
+from kernelzone.words import HostId
 
 if TYPE_CHECKING:
     from kernelzone.portable.host import Host
@@ -86,14 +87,14 @@ def takeover_change(host: Host, zone: str, warrant_digest: bytes | None, agent: 
     return change
 
 
-def handover_change(source: Host, target: Host, *, incarnation: bytes, memory_digest: bytes | None) -> Change:
-    """Return the change of a migration: `target` is the owner from now on, and nobody but `source` was before.
+def handover_change(source: HostId, target: Host, *, incarnation: bytes, memory_digest: bytes | None) -> Change:
+    """Return the change of a migration: `target` is the owner from now on, and nobody but host `source` was before.
 
     incarnation: 16 bytes, new. memory_digest: of the sealed memory that the zone resumes from, 32 bytes, if any.
     """
 
     def change(old: Record | None) -> Record:
-        if old is None or not is_owner(source, old):
+        if old is None or old.state is HostDataState.FREE or old.owner_hostid != source:
             raise HostDataError("HD_NOT_CLEAN", "host data does not name the source host")
         record = _owned(target, None, _with_previous_owner(target, old))
         record = replace(record, suspend_image_digest=memory_digest, flags=RecordFlags.NONE, warrant_digest=None)

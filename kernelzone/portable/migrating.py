@@ -307,7 +307,7 @@ def _hand_over(trip: Trip, incarnation: bytes, memory_digest: bytes | None) -> N
     """Make the target the owner in host data, by one claim that only the source's own record allows."""
     there = trip.turn_there()
     change = changes.handover_change(
-        trip.here.host, trip.target, incarnation=incarnation, memory_digest=memory_digest
+        trip.here.host.owner_hostid, trip.target, incarnation=incarnation, memory_digest=memory_digest
     )  # fmt: skip
     changes.claim_all(there.writer(), change, there.look())
 

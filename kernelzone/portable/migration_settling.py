@@ -5,7 +5,8 @@
     target, host data names the target    installed, suspended: the next boot resumes it
     target, host data names another host  configured: the zone never came
 
-Host data that is not whole settles nothing: a claim that was cut off is first settled on the host that began it.
+Host data that is not whole settles nothing: a claim that was cut off is first settled on the host that began it. Of
+several boot devices the first one says which host has the zone; the target takes the others over.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from kernelzone.portable.host import Host
 from kernelzone.portable.migration_marks import Side
 from kernelzone.portable.placement import Placement
 from kernelzone.portable.turn import Turn
-from kernelzone.portable.verdicts import Refused, true_record
+from kernelzone.portable.verdicts import Refused, true_record, whole_records
 from kernelzone.states import AuxiliaryState, ZoneState
+from kernelzone.words import HostId
 
 
 def settle(host: Host, placement: Placement) -> None:
@@ -30,11 +32,28 @@ def settle(host: Host, placement: Placement) -> None:
         return
     turn = Turn(host, placement, placement.stored_state(), host.agent)
     try:
+        if mark.side is Side.TARGET:
+            _finish_handover(turn, mark.other)
         record = true_record(placement, turn.look())
     except Refused as refused:  # of this zone here nothing is known that could make it unavailable
         raise Refused(refused.code, refused.text) from refused
     settle_side = settle_source if mark.side is Side.SOURCE else settle_target
     settle_side(turn, record)
+
+
+def _finish_handover(turn: Turn, source: HostId) -> None:
+    """Take the boot storage that is left when the handover was cut off between two devices of the zone.
+
+    The first device decides: once it names the target, the source never acts on the zone again.
+    """
+    looks = turn.look()
+    records = whole_records(turn.placement, looks)
+    first = records[0]
+    left = [look for look, record in zip(looks, records, strict=True) if record.owner_hostid == source]
+    if left and changes.is_owner(turn.host, first) and first.previous_owner_hostid == source:
+        incarnation, digest = first.incarnation, first.suspend_image_digest
+        change = changes.handover_change(source, turn.host, incarnation=incarnation, memory_digest=digest)
+        changes.claim_all(turn.writer(), change, left)
 
 
 def settle_source(turn: Turn, record: Record) -> None:
@@ -48,6 +67,9 @@ def settle_source(turn: Turn, record: Record) -> None:
         _run_on(turn, record)
     elif record.state is HostDataState.MIGRATING_OUT:  # the host was started anew meanwhile
         running.change_state(turn, HostDataState.INSTALLED)
+    elif record.suspend_image_digest:  # taken back by force, with the memory that it had handed over
+        migration_marks.clear(turn.placement)
+        return
     migration_marks.forget(turn.placement)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -53,6 +53,8 @@ class Turn(NamedTuple):
 
 Act = Callable[[Turn], tuple[str, ...]]
 
+# How a person takes a zone that nothing else can settle: marked unavailable, then attached by force.
+_ALSO_UNSETTLED: Final = frozenset({Verb.ATTACH, Verb.MARK_UNAVAILABLE})
 _NOT_IN_MAINTENANCE: Final = frozenset({Verb.ATTACH, Verb.BOOT})
 # What the zone must be, in the words of illumos' zoneadm, when the table says no.
 _NEEDED: Final = {
@@ -110,7 +112,8 @@ def _run(host: Host, zone: str, verb: Verb | str, act: Act, agent: UUID | None) 
 def _take_turn(host: Host, placement: Placement, verb: Verb | str, act: Act, agent: UUID | None) -> tuple[str, ...]:
     changes.recover(host, placement)
     keys.settle_key(host, placement)
-    settle_migration(host, placement)
+    with suppress(Refused) if verb in _ALSO_UNSETTLED else nullcontext():
+        settle_migration(host, placement)
     state = placement.state()
     turn = Turn(host, placement, state, agent or host.agent)
     if isinstance(verb, Verb):

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import pytest
 from portable_lab import Lab, must
 
 from kernelzone.crashpoints import CRASHPOINTS, VARIABLE
-from kernelzone.portable import fsck, guests, verbs
+from kernelzone.hostdata import Device
+from kernelzone.portable import changes, configuring, fsck, guests, migration_settling, storage, verbs
 from kernelzone.portable.host import Host
 
 pytestmark = pytest.mark.processes
@@ -180,3 +182,57 @@ def test_two_hosts_that_send_one_zone_at_once_do_not_both_win(lab: Lab) -> None:
     running = [host for host in (lab.global1, lab.global2) if guests.is_alive(host.placement(ZONE).guest())]
     assert len(running) == 1
     assert is_clean(lab)
+
+
+# --- a zone with two boot devices ------------------------------------------------------------------------------------
+
+MIRROR = "lu:luname.naa.600144f0000000000000000000000002"
+
+
+@pytest.fixture
+def halfway(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """A mirrored zone whose live migration died when the target had taken the first of its boot devices."""
+    lab.installed()
+    storage.create(lab.global2.path_of(MIRROR))
+    add = f"add device; set storage={MIRROR}; set id=1; set bootpri=1; end"
+    must(configuring.configure(lab.global2, ZONE, add))
+    must(verbs.apply(lab.global2, ZONE))
+    must(configuring.configure(lab.global1, ZONE, add))
+    must(verbs.boot(lab.global2, ZONE))
+    change = changes.change_host_data
+
+    def dying(device: Device, **how: Any) -> Any:
+        if device.path == lab.global1.path_of(MIRROR) and how["lock_path"].is_relative_to(lab.global1.directory):
+            raise OSError("the power is gone")
+        return change(device, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(changes, "change_host_data", dying)
+        patch.setattr(migration_settling, "settle", lambda host, placement: None)
+        assert verbs.migrate(lab.global2, ZONE, "ssh://global1").code == "IO"
+    owners = [one.record.owner_hostid for one in lab.global2.read(ZONE) if one.record]
+    assert owners == [TARGET, SOURCE]
+    return lab
+
+
+def test_a_handover_that_died_between_two_boot_devices_is_finished_by_the_target_alone(halfway: Lab) -> None:
+    assert verbs.boot(halfway.global2, ZONE).code == "HD_CONTRADICTORY"
+    verbs.recover(halfway.global1)
+    verbs.recover(halfway.global2)
+    records = [one.record for one in halfway.global1.read(ZONE) if one.record]
+    assert [record.owner_hostid for record in records] == [TARGET, TARGET]
+    assert len({record.incarnation for record in records}) == 1
+    assert halfway.global2.placement_facts(ZONE).state == "configured"
+    must(verbs.boot(halfway.global1, ZONE))
+    assert is_clean(halfway)
+
+
+def test_where_the_target_is_lost_a_person_can_still_take_the_zone(halfway: Lab) -> None:
+    halfway.global1.set_flag("dead")
+    assert verbs.boot(halfway.global2, ZONE).code == "HD_CONTRADICTORY"
+    must(verbs.mark_unavailable(halfway.global2, ZONE))
+    assert verbs.attach(halfway.global2, ZONE).code == "HD_CONTRADICTORY"
+    must(verbs.attach(halfway.global2, ZONE, "force-takeover"))
+    must(verbs.boot(halfway.global2, ZONE))
+    assert is_clean(halfway)
+    assert not (halfway.global2.placement(ZONE).directory / "migrating.json").exists()
