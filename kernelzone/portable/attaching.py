@@ -88,9 +88,8 @@ def finish(turn: Turn) -> tuple[str, ...]:
 
 def _lost_words(turn: Turn) -> tuple[str, ...]:
     """Return the warnings about what an initialisation of host data has cost."""
-    path = turn.placement.suspend_path()
-    image = str(path) if path and path.exists() else None
-    return tuple(zoneadm.initialised_message(turn.placement.zone, image).splitlines())
+    images = [str(path) for path in turn.placement.memory_paths() if path.exists()]
+    return tuple(zoneadm.initialised_message(turn.placement.zone, images[0] if images else None).splitlines())
 
 
 def detach(turn: Turn) -> tuple[str, ...]:

@@ -36,6 +36,8 @@ def clone_host(host: Host, directory: str | os.PathLike[str], hostname: str | No
     path = Path(directory).absolute()
     if path.exists():
         raise PortableError("HOST_EXISTS", f"{path} is there already")
+    if path.is_relative_to(host.directory):
+        raise PortableError("HOST_EXISTS", f"{path} is inside the host that is copied")
     shutil.copytree(host.directory, path, ignore=shutil.ignore_patterns("*.lock", ".*"))
     changed = {"flag": str(Flag.DEAD), "hostname": host_name(hostname) if hostname else host.hostname}
     fields = files.read_json(path / "host.json")
@@ -56,8 +58,9 @@ def set_hostid(host: Host, owner_hostid: str) -> Host:
     if host.flag is not Flag.DEAD:
         message = f"a board is changed while the host is off: `kz {host.directory} flag dead` first"
         raise PortableError("HOST_RUNS", message)
-    fields = files.read_json(host.directory / "host.json")
-    files.write_json(host.directory / "host.json", {**fields, "owner_hostid": words.host_id(owner_hostid)})
+    with files.held(host.directory / "host.lock"):
+        fields = files.read_json(host.directory / "host.json")
+        files.write_json(host.directory / "host.json", {**fields, "owner_hostid": words.host_id(owner_hostid)})
     return Host.open(host.directory)
 
 

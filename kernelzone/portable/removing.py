@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kernelzone.facts import RegionStatus
-from kernelzone.hostdata import doubts
+from kernelzone.hostdata import HostDataState, doubts
 from kernelzone.portable import changes, erasing, high_water
 from kernelzone.portable.reading import Look, device_guid
 from kernelzone.portable.turn import Turn
@@ -26,12 +26,11 @@ def uninstall(turn: Turn) -> tuple[str, ...]:
     for one in erased:
         journal = turn.placement.journal_path(one.device)
         erasing.erase(one, journal=journal, lock=turn.placement.claim_lock)
-    path = turn.placement.suspend_path()
-    if path and erased:
+    for path in turn.placement.memory_paths() if erased else ():
         path.unlink(missing_ok=True)
     turn.save(ZoneState.CONFIGURED, zone_uuid=None, incarnation=None)
     left = [one for one in looks if one not in erased]
-    return tuple(warned(turn.placement.zone, *(_left_words(one) for one in left)).splitlines())
+    return tuple(warned(turn.placement.zone, *(_left_words(turn, one) for one in left)).splitlines())
 
 
 def _is_erasable(turn: Turn, one: Look) -> bool:
@@ -47,11 +46,13 @@ def _is_erasable(turn: Turn, one: Look) -> bool:
     return is_certain and changes.is_owner(turn.host, region.record)
 
 
-def _left_words(one: Look) -> str:
+def _left_words(turn: Turn, one: Look) -> str:
     record = one.region.record if one.region else None
-    if one.status is RegionStatus.CLEAN and record:
-        use = (
-            "is free" if record.state.name == "FREE" else f"names host {record.owner_hostid} ({record.owner_hostname})"
-        )
-        return f"boot storage {one.device.uri} was left as it is: its host data {use}"
-    return f"boot storage {one.device.uri} was left as it is: {one.status}"
+    if one.status is not RegionStatus.CLEAN or record is None:
+        return f"boot storage {one.device.uri} was left as it is: {one.status}"
+    use = f"names host {record.owner_hostid} ({record.owner_hostname})"
+    if record.state is HostDataState.FREE:
+        use = "is free"
+    elif changes.is_owner(turn.host, record):
+        use = "names this host, but it or that of another boot device is in doubt"
+    return f"boot storage {one.device.uri} was left as it is: its host data {use}"

@@ -56,9 +56,10 @@ def test_a_clone_reaches_the_same_storage_from_wherever_it_lies(lab: Lab) -> Non
     (lab.directory / "far").mkdir()
     copy = drills.clone_host(lab.global2, lab.directory / "far" / "copy")
     assert copy.read("kzone1")[0].status == "CLEAN"
-    with pytest.raises(PortableError) as refused:
-        drills.clone_host(lab.global2, lab.directory / "global1")
-    assert refused.value.code == "HOST_EXISTS"
+    for wrong in (lab.global1.directory, lab.global2.directory / "inside"):
+        with pytest.raises(PortableError) as refused:
+            drills.clone_host(lab.global2, wrong)
+        assert refused.value.code == "HOST_EXISTS"
 
 
 def test_after_a_change_of_board_every_zone_is_in_use_by_the_old_hostid(lab: Lab) -> None:
