@@ -79,9 +79,9 @@ def _keep_from_booting(
     if why_held(placement, driver.owner_hostid, readings, obligation) is None:
         return None
     if placement.autoboot:
-        _tell(driver, placement.zone, driver.disable_autoboot(placement.zone))
+        _tell(driver, placement.zone, "autoboot off", driver.disable_autoboot(placement.zone))
     if placement.state == ZoneState.INSTALLED:
-        _tell(driver, placement.zone, driver.mark_unavailable(placement.zone))
+        _tell(driver, placement.zone, "unavailable", driver.mark_unavailable(placement.zone))
     return _placement(driver, placement)
 
 
@@ -89,9 +89,9 @@ def _placement(driver: ZoneDriver, seen: PlacementFacts) -> PlacementFacts:
     return next((one for one in driver.placements() if one.zone == seen.zone), seen)
 
 
-def _tell(driver: ZoneDriver, zone: ZoneName, outcome: Outcome) -> None:
+def _tell(driver: ZoneDriver, zone: ZoneName, what: str, outcome: Outcome) -> None:
     level = logging.WARNING if outcome.is_done else logging.ERROR
-    logger.log(level, "zone %s of host %s was taken: %s: %s", zone, driver.owner_hostid, outcome.verb, outcome.code)
+    logger.log(level, "zone %s was taken from host %s: %s: %s", zone, driver.owner_hostid, what, outcome.code)
 
 
 def _told(placement: PlacementFacts, held: Held, obligation: Obligation | None) -> HeldBack:
