@@ -14,10 +14,12 @@ from kernelzone.words import WordError, host_id
 from kzagent import recording
 from kzagent.drivers.solaris.local import LocalTransport
 from kzagent.drivers.solaris.opening import open_transport
+from kzagent.drivers.solaris.rad.client import RadClient
 from kzagent.drivers.solaris.transport import Transport
 from kzagent.errors import DriverError, SetupError
 from kzagent.host_settings import SolarisSettings
 from kzagent.identity import load_settings
+from kzagent.rad_recording import record_rad
 from kzagent.recording import Place
 
 EXPECTED = "expected.json"
@@ -64,6 +66,8 @@ def _recorded(parsed: argparse.Namespace) -> Bundle:
             place = Place(parsed.commands, parsed.logs)
             return _bundle(LocalTransport(Path(directory)), place, parsed.pseudonyms)
     solaris = _host(parsed)
+    if solaris.rad is not None:
+        return record_rad(RadClient(solaris.rad), pseudonyms=parsed.pseudonyms)
     directory = parsed.agent.absolute() / "solaris" / solaris.owner_hostid
     place = Place(solaris.commands, solaris.logs or recording.LOGS)
     return _bundle(open_transport(solaris, directory), place, parsed.pseudonyms)

@@ -61,12 +61,13 @@ class Question(NamedTuple):
 
 
 class Raw(NamedTuple):
-    """One output as the host wrote it, secrets and all: it stays in memory."""
+    """One output as the host wrote it, secrets and all: it stays in memory. `blanked`: where that was done already."""
 
     kind: str
     zone: str | None
     command: tuple[str, ...]
     finished: Finished
+    blanked: transcripts.Blanked | None = None
 
 
 def record(transport: Transport, place: Place, *, pseudonyms: bool) -> Bundle:
@@ -76,6 +77,11 @@ def record(transport: Transport, place: Place, *, pseudonyms: bool) -> Bundle:
     """
     raw = list(_asked(transport, place))
     secrets = set().union(*(transcripts.values_of_keys(one.finished.stdout) for one in raw))
+    return bundle_of(raw, secrets, pseudonyms=pseudonyms)
+
+
+def bundle_of(raw: Sequence[Raw], secrets: set[str], *, pseudonyms: bool) -> Bundle:
+    """Return the bundle of these outputs, without keys and without anything that holds one of `secrets`."""
     stand_ins = _stand_ins(raw) if pseudonyms else None
     entries = [_entry(number, one, stand_ins, secrets) for number, one in enumerate(raw, 1)]
     release = next((text for one, text in entries if one.kind == "release"), "").strip()
@@ -137,7 +143,8 @@ def _ask_one(transport: Transport, read: Read) -> Finished:
 def _entry(
     number: int, one: Raw, stand_ins: transcripts.Pseudonyms | None, secrets: Iterable[str]
 ) -> tuple[Transcript, str]:
-    output, errors = transcripts.blank(one.finished.stdout), transcripts.blank(one.finished.stderr[:_MOST_ERRORS])
+    output = one.blanked or transcripts.blank(one.finished.stdout)
+    errors = transcripts.blank(one.finished.stderr[:_MOST_ERRORS])
     texts = [output.text, errors.text, *one.command]
     if stand_ins is not None:
         texts = [stand_ins.replaced(text, addresses=one.kind not in _WITHOUT_ADDRESSES) for text in texts]
@@ -152,7 +159,7 @@ def _entry(
 
 
 def _stand_ins(raw: Sequence[Raw]) -> transcripts.Pseudonyms:
-    hostname = next(one.finished.stdout for one in raw if one.kind == "hostname").strip()
+    hostname = next((one.finished.stdout for one in raw if one.kind == "hostname"), "").strip()
     zones = frozenset(one.zone.lower() for one in raw if one.zone)
     stand_ins = transcripts.Pseudonyms(hostname, zones)
     for one in raw:

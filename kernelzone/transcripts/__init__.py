@@ -1,6 +1,6 @@
 """Transcript bundles: what the commands of a Solaris host printed, without secrets, to test our readers against."""
 
-from kernelzone.transcripts.blanking import Blanked, blank, values_of_keys
+from kernelzone.transcripts.blanking import Blanked, blank, blank_answer, strings_of, values_of_keys
 from kernelzone.transcripts.bundle import (
     Bundle,
     BundleError,
@@ -19,10 +19,12 @@ __all__ = [
     "Pseudonyms",
     "Transcript",
     "blank",
+    "blank_answer",
     "found_by_readers",
     "manifest_text",
     "read_bundle",
     "secrets_left",
+    "strings_of",
     "values_of_keys",
     "write_bundle",
 ]

@@ -7,8 +7,10 @@ is overwritten with zeros, unless it is the id of a disk or a uuid.
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
 from kernelzone.zonecfg import redact_output
 
@@ -50,6 +52,48 @@ def blank(text: str) -> Blanked:
     zeroed, places = _zeroed(kept)
     shown = re.sub(f"{_HELD}([0-9]+){_HELD}", lambda found: sources[int(found[1])], zeroed)
     return Blanked(shown, places + len(sources) + (kept != held))
+
+
+def blank_answer(text: str) -> Blanked:
+    """Return an output without any key; in JSON each string is blanked by itself, so that it stays JSON."""
+    value = _answered(text)
+    if value is None:
+        return blank(text)
+    places = sum(blank(one).places for one in _strings(value))
+    return Blanked(json.dumps(_each_string(value), indent=1) + "\n", places)
+
+
+def strings_of(text: str) -> list[str]:
+    """Return every string of an output in JSON, names of fields too; one in no such form is itself the only one."""
+    value = _answered(text)
+    return [text] if value is None else list(_strings(value))
+
+
+def _answered(text: str) -> Any:
+    try:
+        return json.loads(text) if text.startswith("{") else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield name
+            yield from _strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+
+
+def _each_string(value: Any) -> Any:
+    if isinstance(value, str):
+        return blank(value).text
+    if isinstance(value, dict):
+        return {blank(name).text: _each_string(item) for name, item in value.items()}
+    return [_each_string(item) for item in value] if isinstance(value, list) else value
 
 
 def values_of_keys(text: str) -> set[str]:

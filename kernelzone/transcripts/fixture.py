@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from kernelzone import zoneadm, zonecfg
 from kernelzone.suri import SuriError
-from kernelzone.transcripts.blanking import blank, values_of_keys
+from kernelzone.transcripts.blanking import blank_answer, strings_of, values_of_keys
 from kernelzone.transcripts.bundle import Bundle
 from kernelzone.zoneadm import UnparsedOutput
 from kernelzone.zonecfg import ZoneCfgError
@@ -31,8 +31,9 @@ def secrets_left(bundle: Bundle) -> list[str]:
 
 
 def _holds_key(text: str) -> bool:
-    values = {value for value in values_of_keys(text) if not _ZEROS.match(value.strip("\"'").removeprefix("0x"))}
-    return bool(values - {"(redacted)"}) or blank(text).text != text
+    found = set().union(*map(values_of_keys, strings_of(text)))
+    values = {value for value in found if not _ZEROS.match(value.strip("\"'").removeprefix("0x"))}
+    return bool(values - {"(redacted)"}) or blank_answer(text).text != text
 
 
 def _list_cp(text: str) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernelzone.transcripts import blank, values_of_keys
+from kernelzone.transcripts import blank, blank_answer, values_of_keys
 from kernelzone.zonecfg import key_source, parse
 
 KEY = "6c9b111e4b50ce2fe249395122812a45"
@@ -107,3 +108,14 @@ def test_a_megabyte_of_anything_is_blanked_at_once(piece: str) -> None:
     blank(piece * ((1 << 20) // len(piece)))
 
     assert time.process_time() - started < 10
+
+
+@given(KEYS, st.sampled_from(SHAPES))
+def test_json_stays_json_and_loses_its_keys(key: str, shape: str) -> None:
+    answer = {"status": "success", "payload": [{"text": shape.replace("{key}", key), "note": None, "n": 1}]}
+
+    blanked = blank_answer(json.dumps(answer))
+
+    assert json.loads(blanked.text)["payload"][0]["n"] == 1
+    assert all(key[at : at + 8] not in blanked.text for at in range(0, 32, 8))
+    assert blank_answer(blanked.text).text == blanked.text

@@ -78,6 +78,10 @@ class RadClient:
         """Return the answer to a method. Raises: DriverError when it was not sent, Cut when that is unknown."""
         return self._ask("PUT", path, arguments, timeout_s or self._settings.timeout_s)
 
+    def raw(self, verb: str, path: str, arguments: dict[str, Any] | None) -> tuple[int, bytes]:
+        """Return (HTTP status, body) whatever they are, for a recording. Raises: DriverError."""
+        return self._exchanged(verb, path, arguments, self._settings.timeout_s, self._session())
+
     def _ask(self, verb: str, path: str, body: dict[str, Any] | None, timeout_s: float) -> Answer:
         cookie = self._session()
         answer = self._send(verb, path, body, timeout_s, cookie)
@@ -138,11 +142,16 @@ class RadClient:
             return response.status, [f"{match[1]}={match[2]}" for match in found]
 
     def _send(self, verb: str, path: str, body: dict[str, Any] | None, timeout_s: float, cookie: str | None) -> Answer:
+        return _answer(*self._exchanged(verb, path, body, timeout_s, cookie))
+
+    def _exchanged(
+        self, verb: str, path: str, body: dict[str, Any] | None, timeout_s: float, cookie: str | None
+    ) -> tuple[int, bytes]:
         headers = {**_HEADERS, **({"Cookie": cookie} if cookie else {})}
         deadline = time.monotonic() + timeout_s
         with self._connected(timeout_s) as connection:
             response = _exchange(connection, verb, path, body, headers)
-            return _answer(response.status, _body(response, deadline))
+            return response.status, _body(response, deadline)
 
     @contextmanager
     def _connected(self, timeout_s: float) -> Iterator[http.client.HTTPSConnection]:

@@ -29,6 +29,16 @@ _ZONES: Final = "system/zones/zone"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,254}\Z")
 
 
+def questions() -> list[tuple[str, str, dict[str, Any] | None]]:
+    """Return (kind, path, arguments) of what is asked beside zonemgr; None: a GET. For recordings of the answers."""
+    node = f"{_SMF}/{_instance('system/identity', 'node')}/_rad_method/readProperty"
+    return [
+        ("rad-bemgr", _BOOT_ENVIRONMENTS, None),
+        ("rad-kstat", f"{_SYSTEM_MISC}/_rad_method/getMap", {}),
+        ("rad-smf", node, {"prop_name": "config/nodename"}),
+    ]
+
+
 def host_facts(client: RadClient, owner_hostid: HostId, hostname: str) -> HostFacts:
     """Return the facts; `at` is the agent's clock, for RAD does not tell the host's. Raises: DriverError."""
     environment = _active_environment(_read(lambda: client.get(_BOOT_ENVIRONMENTS).payload))
