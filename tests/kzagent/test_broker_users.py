@@ -121,6 +121,18 @@ def test_an_agent_comes_back_to_a_broker_that_was_killed_and_knows_it_again(
     runs_an_order(deployment, scene, process)
 
 
+def test_an_agent_that_is_faster_than_its_user_waits_for_it(deployment: Deployment, scene: Scene) -> None:
+    password = new_broker_password(scene.ours)  # the broker knows the one before
+    process = Process(deployment, scene.broker, url=agent_broker_url(scene.ours, password))
+    try:
+        until(lambda: "Cannot connect to" in process.output.read_text())
+        assert password not in process.output.read_text()
+        write_broker_users(scene.users)
+        runs_an_order(deployment, scene, process)
+    finally:
+        process.end()
+
+
 OWN, OTHERS = "own queue", "another agent's queue"
 REFUSED: dict[str, tuple[str, ...]] = {
     "read another's queue": ("BRPOP", OTHERS, "1"),
