@@ -34,7 +34,9 @@ def keep_configurations(taken: Sequence[TakenResult], now: datetime) -> None:
     hosts = sorted({host for host, _ in reported})
     last = _last_versions(hosts)
     kept: dict[_Place, ExportedConfig] = {}
-    for placement in Placement.objects.filter(host__in=hosts, gone_at=None).select_related("host").order_by("pk"):
+    host_of = {one.host.pk: one.host for one in taken}
+    for placement in Placement.objects.filter(host__in=hosts, gone_at=None).order_by("pk"):
+        placement.host = host_of[placement.host_id]
         text = reported.get((placement.host_id, placement.name))
         place = (placement.zone_id, placement.host_id)
         version, sha256 = last.get(place, (0, ""))

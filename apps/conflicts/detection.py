@@ -20,9 +20,10 @@ from apps.fleet.selectors import collided_hostids, hosts_by_owner_hostid, is_sil
 from apps.history.actors import Actor, part
 from apps.history.services import append
 from apps.jobs.models import Job
-from apps.zones.bulk import rows_in
+from apps.zones.bulk import parts, rows_in
 from apps.zones.models import Placement, Sighting, Zone
-from apps.zones.selectors import facts_of
+from kernelzone import strict
+from kernelzone.facts import ReadingFacts
 from kernelzone.orders import KINDS, Effect
 
 _CONTROL: Final[Actor] = part("control")
@@ -151,8 +152,10 @@ def _obligation_seen(row: Obligation, losers: dict[str, Host], now: datetime) ->
 
 def _placements(zones: list[Zone]) -> dict[UUID, list[Placement]]:
     found: dict[UUID, list[Placement]] = {}
-    rows = Placement.objects.filter(gone_at=None).select_related("host").order_by("pk")
-    for row in rows_in(rows, "zone", (zone.pk for zone in zones)):
+    rows = list(rows_in(Placement.objects.filter(gone_at=None).order_by("pk"), "zone", (zone.pk for zone in zones)))
+    hosts = Host.objects.in_bulk({row.host_id for row in rows})  # one for all its placements, not one for each
+    for row in rows:
+        row.host = hosts[row.host_id]
         found.setdefault(row.zone_id, []).append(row)
     return found
 
@@ -175,17 +178,12 @@ def _placement_seen(row: Placement, now: datetime) -> PlacementSeen:
 def _sightings(zones: list[Zone]) -> dict[UUID, list[SightingSeen]]:
     """Return what hosts say of the zones' boot storage; what was read before it became this zone's is left out."""
     found: dict[UUID, list[SightingSeen]] = {}
-    rows = Sighting.objects.filter(reading__zone=F("storage__zone")).select_related("reading", "host")
-    for row in rows_in(rows.order_by("-confirmed_at", "pk"), "storage__zone", (zone.pk for zone in zones)):
-        seen = SightingSeen(
-            host=row.host_id,
-            storage=row.storage_id,
-            owner_hostid=row.host.owner_hostid,
-            reading=row.reading_id,
-            confirmed_at=row.confirmed_at,
-            facts=facts_of(row.reading),
-        )
-        found.setdefault(row.reading.zone_id, []).append(seen)
+    # values, not rows: thousands of readings and hosts would be made for a few fields of each
+    values = ("reading__zone", "host", "storage", "host__owner_hostid", "reading", "confirmed_at", "reading__facts")
+    rows = Sighting.objects.filter(reading__zone=F("storage__zone")).order_by("-confirmed_at", "pk")
+    for some in parts(zone.pk for zone in zones):
+        for zone, *seen, facts in rows.filter(storage__zone__in=some).values_list(*values):
+            found.setdefault(zone, []).append(SightingSeen._make([*seen, strict.read(ReadingFacts, facts)]))
     return found
 
 
