@@ -8,11 +8,12 @@ from dataclasses import replace
 from kernelzone import zonecfg
 from kernelzone.facts import BootDevice, RegionStatus
 from kernelzone.hostdata import Record
-from kernelzone.portable import changes
+from kernelzone.portable import changes, storage
 from kernelzone.portable.reading import Look, device_guid
 from kernelzone.portable.turn import Turn
 from kernelzone.portable.unused import refuse_unless_unused
 from kernelzone.portable.verdicts import Refused, said, true_record
+from kernelzone.states import ZoneState
 from kernelzone.zonecfg import ZoneCfgError
 
 
@@ -27,9 +28,10 @@ def verify(turn: Turn) -> tuple[str, ...]:
     looks = turn.look()
     if not looks:
         reasons.append("no device of the zone has a bootpri")
-    reasons += [
-        f"boot storage {one.device.uri} cannot be read" for one in looks if one.status is RegionStatus.NO_STORAGE
-    ]
+    unread = [one.device.uri for one in looks if one.status is RegionStatus.NO_STORAGE]
+    if turn.state.state is ZoneState.CONFIGURED:  # install makes missing volumes
+        unread = [uri for uri in unread if not storage.is_volume(uri)]
+    reasons += [f"boot storage {uri} cannot be read" for uri in unread]
     path = placement.suspend_path()
     if path and not _can_be_made(str(path.parent)):
         reasons.append(f"the suspend image cannot be written to {path.parent}")

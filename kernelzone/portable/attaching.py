@@ -10,7 +10,7 @@ from uuid import uuid4
 from kernelzone import zoneadm
 from kernelzone.facts import BootDevice
 from kernelzone.hostdata import HostDataState, Record, RecordFlags, doubts
-from kernelzone.portable import changes
+from kernelzone.portable import changes, storage
 from kernelzone.portable.changes import Writer
 from kernelzone.portable.host import Host
 from kernelzone.portable.keys import settle_key, stage_new_key
@@ -36,6 +36,7 @@ _INSTALLED_LINES: Final = ("Installation: Starting ...", "Installation: Succeede
 def install(turn: Turn) -> tuple[str, ...]:
     """Write the first host data of a zone onto blank boot storage, under a new key; return the installer's lines."""
     began = time.monotonic()
+    make_volumes(turn)
     looks = turn.look()
     refuse_unless_unused(turn.host, turn.placement, looks)
     turn.save(ZoneState.INCOMPLETE, zone_uuid=uuid4())
@@ -43,6 +44,14 @@ def install(turn: Turn) -> tuple[str, ...]:
     seconds = f"        Done: Installation completed in {time.monotonic() - began:.3f} seconds."
     lines = (*_INSTALLED_LINES, seconds)
     return (write_log(turn.host, turn.placement.zone, "install", lines), *lines)
+
+
+def make_volumes(turn: Turn) -> None:
+    """Make the ZFS volumes that the zone boots from and that are not there, as install does on Solaris."""
+    for device in turn.placement.boot_devices():
+        path = turn.host.path_of(device.uri)
+        if storage.is_volume(device.uri) and not path.exists():
+            storage.create(path)
 
 
 def written_anew(turn: Turn, looks: list[Look]) -> None:

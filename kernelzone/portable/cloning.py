@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from kernelzone import zoneadm
 from kernelzone.portable import blocks, files, reading
-from kernelzone.portable.attaching import write_log, written_anew
+from kernelzone.portable.attaching import make_volumes, write_log, written_anew
 from kernelzone.portable.blocks import Block
 from kernelzone.portable.changes import is_owner
 from kernelzone.portable.placement import Placement
@@ -35,6 +35,7 @@ def clone(turn: Turn, source: str) -> tuple[str, ...]:
     """
     zone = turn.placement.zone
     with _halted(turn, source) as (origin, found):
+        make_volumes(turn)
         looks = turn.look()
         refuse_unless_unused(turn.host, turn.placement, looks)
         written = _written(origin, found[0])

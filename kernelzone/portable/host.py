@@ -54,6 +54,7 @@ class Host:
         # by zone name and device URI; what the agent of this host need not open twice
         self.verified: dict[tuple[str, str], Verified] = {}
         self._zones = f"{directory}/zones"
+        self._volumes = directory / "zvol"
         try:
             self.owner_hostid: HostId = words.host_id(fields["owner_hostid"])
             self.hostname = str(fields["hostname"])
@@ -239,7 +240,7 @@ class Host:
 
     def path_of(self, uri: str) -> Path:
         """Return the file or device behind a storage URI. Raises: SuriError, PortableError NO_STORAGE."""
-        return storage.path_of(uri, self.storage)
+        return storage.path_of(uri, self.storage, self._volumes)
 
     def read(self, zone: str, *, nonce: str | None = None, high_water: int = 0) -> list[ReadingFacts]:
         """Return one reading per boot storage of the zone, in boot order.

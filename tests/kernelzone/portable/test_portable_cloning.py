@@ -228,3 +228,18 @@ def test_suriadm_speaks_as_documented(lab: Lab, capsys: pytest.CaptureFixture[st
 )
 def test_suriadm_refuses_what_it_does_not_have(lab: Lab, words: list[str], code: int) -> None:
     assert kz(lab, "suriadm", *words) == code
+
+
+def test_a_zone_of_the_system_template_gets_a_volume_of_its_own_host(lab: Lab) -> None:
+    for host in (lab.global1, lab.global2):
+        must(configuring.configure(host, "kz-local", "create -t SYSsolaris-kz"))
+        must(verbs.verify(host, "kz-local"))
+        must(verbs.install(host, "kz-local"))
+    first, second = (host.read("kz-local")[0] for host in (lab.global1, lab.global2))
+    assert first.device == second.device == "dev:zvol/dsk/rpool/VARSHARE/zones/kz-local/disk0"
+    assert (first.record.owner_hostid, second.record.owner_hostid) == ("83a0cc71", "848611d4")
+    must(verbs.boot(lab.global1, "kz-local"))
+    must(verbs.halt(lab.global1, "kz-local"))
+    must(configuring.configure(lab.global1, "kz-copy", "create -t SYSsolaris-kz-minimal"))
+    must(verbs.clone(lab.global1, "kz-copy", "kz-local"))
+    assert lab.global1.path_of("dev:zvol/rdsk/rpool/VARSHARE/zones/kz-copy/disk0").is_relative_to(lab.global1.directory)
