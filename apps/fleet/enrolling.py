@@ -154,11 +154,11 @@ def _read(enrolment: str, sealing: str) -> tuple[Enrolment, SealingKey]:
 def _token_for_update(token: str, asked: Enrolment, now: datetime | None = None) -> JoinToken:
     """Return the locked join token, good for this enrolment or used by it before. Raises: JoinTokenRefused."""
     digest = token_sha256(token)
-    rows = JoinToken.objects.select_for_update(no_key=True, of=("self",)).select_related("agent")
-    row = rows.filter(sha256=digest, withdrawn_at=None).first()
+    # the agent is not joined: who waited for the lock would see the new row and not yet the agent that it names
+    row = JoinToken.objects.select_for_update(no_key=True).filter(sha256=digest, withdrawn_at=None).first()
     if row is None or asked.token_sha256 != digest:
         raise JoinTokenRefused()
-    if row.agent is None and row.expires_at <= (now or timezone.now()):
+    if row.agent_id is None and row.expires_at <= (now or timezone.now()):
         raise JoinTokenRefused()
     if not set(asked.hosts) <= {host["owner_hostid"] for host in row.hosts}:
         raise JoinTokenRefused()

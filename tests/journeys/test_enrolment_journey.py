@@ -81,16 +81,18 @@ def new_host(tmp_path: Path, site: Site) -> Iterator[NewHost]:
 
 
 @pytest.fixture
-def ines(site: Site, people: dict[str, Person], browser: Browser) -> Window:
-    """The administrator, signed in."""
-    window = Window(browser, site, people["ines"])
-    window.sign_in()
-    return window
+def windows(site: Site, people: dict[str, Person], browser: Browser) -> dict[str, Window]:
+    """Ines, who administers, and Olga, who operates, signed in."""
+    found = {name: Window(browser, site, people[name]) for name in ("ines", "olga")}
+    for window in found.values():
+        window.sign_in()
+    return found
 
 
 def test_a_host_is_enrolled_inspected_and_its_copied_agent_is_found(
-    site: Site, ines: Window, new_host: NewHost
+    site: Site, windows: dict[str, Window], new_host: NewHost
 ) -> None:
+    ines = windows["ines"]
     token = _makes_a_token(ines)
     enrolling = new_host.kzagent(
         *("enrol", str(new_host.agent), "--url", site.url, "--token", "-", "--host", str(new_host.host)),
@@ -105,12 +107,12 @@ def test_a_host_is_enrolled_inspected_and_its_copied_agent_is_found(
 
     _hurry(new_host.agent)
     new_host.kzagent("run", str(new_host.agent))
-    _is_inspected(ines)
+    _is_inspected(windows["olga"])
     shutil.copytree(new_host.agent, new_host.agent.with_name("copied"))
     new_host.kzagent("run", str(new_host.agent.with_name("copied")))
     _is_suspended(ines)
     # a page that refuses is an answer of 409, which the browser's console mentions
-    assert [fault for fault in ines.faults if "409" not in fault] == []
+    assert [fault for one in windows.values() for fault in one.faults if "409" not in fault] == []
 
 
 def _makes_a_token(window: Window) -> str:

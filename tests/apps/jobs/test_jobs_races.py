@@ -158,3 +158,13 @@ def test_a_cancel_and_a_report_at_once_leave_one_truth(agent, make_person, monke
         assert (taken, job.state) == (1, "done")
         assert isinstance(cancelled, Job | DomainError), cancelled
     assert (failed, Event.objects.filter(type="report.put-aside").count()) == ([], 0)
+
+
+def test_of_two_places_that_use_one_number_at_once_one_is_held_and_both_are_suspended(agent):
+    first = agent.report(lines=("here",))
+    agent.seq -= 1
+    second = agent.report(lines=("there",))
+    found = at_once(lambda: _post(agent, first), lambda: _post(agent, second))
+    assert sorted(one is None for one in found) == [False, True]
+    assert ReportEnvelope.objects.count() == 1
+    assert Host.objects.select_related("agent").get().agent.state == "suspended"
