@@ -47,6 +47,8 @@ def run(parsed: argparse.Namespace) -> int:
             return _as_fixture(parsed.as_fixture, parsed.target)
         if parsed.target.exists():
             raise SetupError(f"{parsed.target} is there already")
+        if not parsed.target.absolute().parent.is_dir():
+            raise SetupError(f"{parsed.target.parent} is no directory")
         bundle = _recorded(parsed)
         _say(_shown(bundle, with_texts=parsed.print))
         _check(bundle)

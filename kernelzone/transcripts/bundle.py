@@ -149,7 +149,7 @@ def _write(path: Path, content: bytes) -> None:
 
 def _read_tar(source: Path) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
-    with tarfile.open(source) as tar:
+    with tarfile.open(source, "r:") as tar:
         for entry in tar:
             held = tar.extractfile(entry) if entry.isreg() and entry.size <= MOST_BYTES else None
             if held is not None:  # nothing is ever unpacked: names in a tar file are not trusted as paths

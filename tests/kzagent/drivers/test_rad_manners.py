@@ -260,6 +260,19 @@ def test_no_json_makes_the_readers_of_answers_fail_otherwise_than_by_a_fault(pay
             read(payload)
 
 
+@given(
+    st.sampled_from(["NONE", 0, "COMMAND_ERROR", 3, True, False, None, "none", 0.0, "0"]),
+    st.none() | st.text(max_size=4),
+    st.none() | st.text(max_size=4),
+)
+def test_only_the_code_for_no_error_is_an_end_without_one(code: Any, stdout: str | None, stderr: str | None) -> None:
+    payload = {"code": code, "str": "", "stdout": stdout, "stderr": stderr}
+
+    with contextlib.suppress(DriverError):
+        is_zero = not isinstance(code, bool) and isinstance(code, int | str) and code in ("NONE", 0)
+        assert (answers.finished(payload).exit_code == 0) == is_zero
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

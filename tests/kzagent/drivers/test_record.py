@@ -100,6 +100,9 @@ def test_a_target_that_is_there_and_a_host_that_is_none_are_refused(
     assert main(["record", str(tmp_path / "new"), "--commands", str(empty), "--yes"]) == 1
     assert "is this a Solaris host" in capsys.readouterr().err
 
+    assert main([*words[:1], str(tmp_path / "nowhere" / "b.tar"), *words[2:], "--yes"]) == 1
+    assert "is no directory" in capsys.readouterr().err
+
     (tmp_path / "bundle.tar").write_text("mine")
     assert main([*words, "--yes"]) == 1
     assert (tmp_path / "bundle.tar").read_text() == "mine"
