@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from apps.conflicts.models import Obligation
+from apps.conflicts.models import Conflict, Obligation
 from apps.fleet.models import Host
 from apps.history.actors import Actor, part
 from apps.history.actors import agent as agent_actor
@@ -77,15 +77,17 @@ def meet_obligations(told: Sequence[tuple[Host, HeldBack]], now: datetime) -> No
     by_id = {one.obligation: (host, one) for host, one in told if one.obligation is not None}
     if not by_id:
         return
+    touched = set(Obligation.objects.filter(pk__in=list(by_id), met_at=None).values_list("zone", flat=True))
+    # conflicts first, as everybody who locks both does
+    conflicts = Conflict.objects.select_for_update(no_key=True).filter(zone__in=sorted(touched), resolved_at=None)
+    list(conflicts.order_by("pk").values_list("pk"))
     rows = Obligation.objects.select_for_update(no_key=True).filter(pk__in=list(by_id), met_at=None).order_by("pk")
-    touched = set()
     with events_last():
         for row in rows:
             host, one = by_id[row.pk]
             if host.owner_hostid == row.owner_hostid and is_met(one):
                 actor = agent_actor(host.agent) if host.agent is not None else _CONTROL
                 _end(row, f"its agent confirms: {one.state}, autoboot off", actor, now)
-            touched.add(row.zone_id)
         for path in settings.ZONES_TOUCHED if touched else ():
             import_string(path)(touched, now)
 

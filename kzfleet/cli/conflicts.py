@@ -119,6 +119,9 @@ def tell(found: dict[str, Any]) -> None:
     if found["message"]:
         show.title(f"What zoneadm says on {show.host(found['host'])}")
         show.block(found["message"].rstrip("\n"), indent="")
+    if found["obligations"]:
+        show.title("Lost by force, to be confirmed by the host that lost it")
+        show.table(("LOST BY", "TAKEN BY", "SINCE", "CONFIRMED"), map(_obligation, found["obligations"]), empty="")
     show.title("Evidence")
     if found["sheets"]:
         sheets.tell(found["sheets"][0])
@@ -127,6 +130,11 @@ def tell(found: dict[str, Any]) -> None:
     show.title("Ways out, the safest first")
     for door in found["doors"]:
         _tell_door(door)
+
+
+def _obligation(row: dict[str, Any]) -> tuple[Any, ...]:
+    confirmed = f"{show.age(row['met_at'])}: {row['met_how']}" if row["met_at"] else "not yet"
+    return row["owner_hostid"], row["new_owner_hostid"], show.age(row["opened_at"]), confirmed
 
 
 def _tell_door(door: dict[str, Any]) -> None:

@@ -215,9 +215,9 @@ def _succeed(action: ForcedAction) -> None:
         if action.vetoed_at is not None:
             append("forced-action.veto-too-late", actor=CONTROL, subjects=subjects_of(action), data={})
         _end(action, Move.SUCCEED, "done", f"A reading by {action.target} after the act names it as the owner.")
-        _oblige_loser(action)
         if action.conflict_id is not None:
             _close_conflict(action, action.conflict_id)
+        _oblige_loser(action)
 
 
 def _oblige_loser(action: ForcedAction) -> None:

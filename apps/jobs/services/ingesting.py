@@ -78,11 +78,11 @@ def _ingest(limit: int, only: int | None = None) -> int:
 
 
 def _take_in(items: list[Item], now: datetime) -> None:
+    note_claims((claim for item in items if (claim := claim_in(item)) is not None), now)
     if items[0].is_routine:
         take_routine(items, now)
     elif items[0].refused is None:
         _take_or_refuse(items[0], now)
-    note_claims((claim for item in items if (claim := claim_in(item)) is not None), now)
     for item in items:
         if item.refused is not None:
             _put_aside(item.row, item.agent, item.refused, item)
