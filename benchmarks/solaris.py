@@ -13,7 +13,9 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 import asyncssh
@@ -23,7 +25,8 @@ from kernelzone import zoneadm
 from kernelzone.words import HostId, ZoneName
 from kzagent import identity
 from kzagent.assembly import assemble
-from kzagent.drivers.solaris.configurations import known_of
+from kzagent.drivers.solaris.configurations import Configurations
+from kzagent.drivers.solaris.port import HostPort
 from kzagent.host_settings import DEFAULT_SESSIONS, HostSettings, SolarisSettings, SshSettings, Way
 from kzagent.watching import Watch
 
@@ -53,18 +56,40 @@ def listing(zones: int) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def parsed_ms() -> float:
-    """Return how long taking apart one list and its exports takes: the best of five, each of other exports."""
-    took = []
+class Printed:
+    """The port of a host that has printed everything already: what is left is reading it."""
+
+    def __init__(self, first: int) -> None:
+        self.exported = {ZoneName(f"kz{n}"): export(first + n) for n in range(PARSED_ZONES)}
+
+    def exports(self, zones: Sequence[ZoneName]) -> dict[ZoneName, str]:
+        return self.exported
+
+    def evacuation_targets(self, zones: Sequence[ZoneName]) -> dict[ZoneName, str]:
+        return {}
+
+
+def parsed_ms() -> tuple[float, float]:
+    """Return how long one list and its exports take at the first look, and at a later one: each the best of five."""
+    firsts, laters = [], []
     for turn in range(5):
-        text, exports = listing(PARSED_ZONES), [export(turn * PARSED_ZONES + n) for n in range(PARSED_ZONES)]
-        began = time.perf_counter()
-        found = [zone for zone in zoneadm.parse_list_cp(text) if zone.brand == "solaris-kz"]
-        known = [known_of(ZoneName(zone.name), one, None) for zone, one in zip(found, exports, strict=True)]
-        took.append((time.perf_counter() - began) * 1000)
-        if len(known) != PARSED_ZONES or "keysource" in "".join(one.text for one in known):
-            raise AssertionError("the exports were not read")
-    return min(took)
+        known = Configurations(cast("HostPort", Printed(turn * PARSED_ZONES)))
+        firsts.append(_look_ms(known))
+        for number in range(PARSED_ZONES):
+            known.forget(ZoneName(f"kz{number}"))
+        laters.append(_look_ms(known))
+    return min(firsts), min(laters)
+
+
+def _look_ms(known: Configurations) -> float:
+    text = listing(PARSED_ZONES)
+    began = time.perf_counter()
+    found = [ZoneName(zone.name) for zone in zoneadm.parse_list_cp(text) if zone.brand == "solaris-kz"]
+    read = known.of(found)
+    took = (time.perf_counter() - began) * 1000
+    if len(read) != PARSED_ZONES or any(one.sha256 is None or "keysource" in one.text for one in read.values()):
+        raise AssertionError("the exports were not read")
+    return took
 
 
 # --- two hundred hosts that answer slowly -------------------------------------------------------------------------
@@ -178,12 +203,13 @@ def watched_s(directory: Path, hosts: list[HostSettings]) -> float:
 def main() -> int:
     """Print both figures; return 1 when a limit is missed."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else HOSTS
-    best_ms = parsed_ms()
-    say(f"list -cp and exports of {PARSED_ZONES} zones read in {best_ms:.1f} ms (limit {PARSE_LIMIT_MS:.0f})")
+    first_ms, later_ms = parsed_ms()
+    say(f"list -cp and exports of {PARSED_ZONES} zones read in {first_ms:.0f} ms (limit {PARSE_LIMIT_MS:.0f})")
+    say(f"the same again, none of them changed: {later_ms:.1f} ms")
     with tempfile.TemporaryDirectory(prefix="kzfleet-bench-") as place:
         took_s = inspected_s(Path(place), count)
     say(f"{count} ssh hosts, {COMMAND_S:.0f} s a command, inspected in {took_s:.1f} s (limit {LIMIT_S:.0f})")
-    return 0 if best_ms <= PARSE_LIMIT_MS and took_s <= LIMIT_S else 1
+    return 0 if first_ms <= PARSE_LIMIT_MS and took_s <= LIMIT_S else 1
 
 
 if __name__ == "__main__":

@@ -207,7 +207,7 @@ class Editor:
         resources = self._resources() if resources is None else resources
         if self._open:
             resource, place = self._open[-1]
-            changed = replace(resource, properties=properties, resources=resources)
+            changed = Resource(resource.type, properties, resources, resource.line)
             self._open[-1] = _Open(changed, place)
         else:
             self._current = Configuration(properties, resources)

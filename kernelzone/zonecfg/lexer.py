@@ -22,6 +22,10 @@ NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}\Z")
 _BARE_VALUE: Final = re.compile(r'[^ \t\n";]+')
 _PIECE: Final = re.compile(r'[^ \t\n",;=\[\]()]+')
 _QUOTED: Final = re.compile(r'"([^"\n]*)(?:"|(?=\n)|\Z)')
+# What an export has most of, whole lines of it; anything else takes the longer way, to the same commands.
+_PLAIN: Final = re.compile(
+    r"(?:set ([A-Za-z][A-Za-z0-9_.:-]{0,63})=([^ \t\n\";=\[\]()]+)|(add) ([A-Za-z][A-Za-z0-9_.:-]{0,63})|(end))\n"
+)
 _KEY_COMMENT: Final = re.compile(r"(?i)\braw\s*=\s*\"?[0-9a-f]|\bkeysource\b")
 
 
@@ -47,6 +51,8 @@ def checked_text(text: str | bytes) -> str:
         plain = raw.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as bad:
         raise _binary(raw[: bad.start].count(b"\n") + 1) from None
+    if plain.replace("\n", "").replace("\t", "").isprintable():
+        return plain
     for at, character in enumerate(plain):
         if not character.isprintable() and character not in "\t\n":
             raise _binary(plain.count("\n", 0, at) + 1)
@@ -72,13 +78,23 @@ class _Reader:
     def commands(self) -> list[Command]:
         found: list[Command] = []
         while self._at < len(self._text):
-            if self._peek() == "#":
+            if (plain := _PLAIN.match(self._text, self._at)) is not None:
+                found.append(self._plain_command(plain))
+            elif self._peek() == "#":
                 self._skip_comment()
             elif self._peek() in " \t;\n":
                 self._step()
             else:
                 found.append(self._command())
         return found
+
+    def _plain_command(self, found: re.Match[str]) -> Command:
+        """Return the command of one plain line, and step over it with its newline."""
+        name, value, add, added, end = found.groups()
+        line = self._line
+        self._at = found.end()
+        self._line += 1
+        return Command(line, ("set",), ((name, value),)) if name else Command(line, (end,) if end else (add, added), ())
 
     def _command(self) -> Command:
         line = self._line

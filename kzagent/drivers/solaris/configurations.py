@@ -45,6 +45,7 @@ class Configurations:
         self._known: dict[ZoneName, tuple[float, Known]] = {}
         self._ids: dict[str, tuple[str, ...]] = {}
         self._targets: dict[ZoneName, tuple[float, str | None]] = {}
+        self._last: dict[ZoneName, tuple[bytes, Known]] = {}
         self._pool: str | None = None
 
     def of(self, zones: Sequence[ZoneName]) -> dict[ZoneName, Known]:
@@ -93,9 +94,17 @@ class Configurations:
         try:
             if f"%{{{_POOL}}}" in export and self._pool is None:
                 self._pool = self._port.root_pool()
-            return known_of(zone, export, self._pool)
+            return self._parsed(zone, export)
         except (zonecfg.ZoneCfgError, SuriError):
             return Known(boot_storage=storage, autoboot=bool(_AUTOBOOT.search(export)))
+
+    def _parsed(self, zone: ZoneName, export: str) -> Known:
+        """Return what the export says; one that is as it was is known by its digest, for its key is not kept."""
+        digest = hashlib.sha256(f"{self._pool}\n{export}".encode()).digest()
+        before = self._last.get(zone)
+        if before is None or before[0] != digest:
+            before = self._last[zone] = (digest, known_of(zone, export, self._pool))
+        return before[1]
 
     def _learn_ids(self, uris: Iterable[str]) -> None:
         wanted = sorted({uri for uri in uris if uri.startswith("dev:dsk/") and uri not in self._ids})
@@ -112,10 +121,11 @@ def known_of(zone: ZoneName, export: str, root_pool: str | None) -> Known:
     """Return what one export says. Raises: ZoneCfgError, SuriError."""
     parsed = zonecfg.redact(zonecfg.parse(export))
     text = zonecfg.write(parsed)
+    devices_of = tuple(parsed.resources_of("device"))
     tokens = {"zonename": str(zone), **({_POOL: root_pool} if root_pool else {})}
     devices = tuple(
         BootDevice(one.uri, suri.device_ids(one.uri), one.id, one.bootpri)
-        for one in zonecfg.boot_storage(zonecfg.resolve(parsed, tokens))
+        for one in zonecfg.boot_storage(zonecfg.resolve(zonecfg.Configuration((), devices_of), tokens))
     )
     digest = Digest(hashlib.sha256(text.encode("utf-8")).hexdigest())
     return Known(text, digest, parsed.value("autoboot") == "true", devices)
