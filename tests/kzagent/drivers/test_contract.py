@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from agent_lab import GLOBAL1, GLOBAL2, Fleet, done
 
 from kernelzone import zoneadm
-from kernelzone.portable import configuring, verbs
+from kernelzone.orders import MigrateArgs
+from kernelzone.portable import configuring, storage, verbs
 from kernelzone.states import Verb
-from kernelzone.words import ZoneName
+from kernelzone.words import HostId, ZoneName
 from kzagent.drivers import ZoneDriver
 from kzagent.errors import DriverError
 
@@ -173,3 +176,41 @@ def test_a_configuration_with_a_key_source_is_refused(driver: ZoneDriver, fleet:
         driver.configure(KZONE1, fleet.global1.export("kzone1"))
 
     assert refused.value.code == "KEY_SOURCE"
+
+
+MOVING = ZoneName("kz-move")
+MIGRATION = MigrateArgs("ssh://global2", HostId(GLOBAL2), dry_run=False, live_only=False)
+
+
+@pytest.fixture
+def moving(fleet: Fleet) -> Fleet:
+    """kz-move is installed on global1, on storage that both hosts reach."""
+    uri = "lu:luname.naa.600144f0000000000000000000000009"
+    storage.create(fleet.global1.path_of(uri), storage.SMALLEST_BYTES)
+    text = f"create -b; set brand=solaris-kz; add device; set storage={uri}; set bootpri=0; set id=0; end"
+    done(configuring.configure(fleet.global1, MOVING, text))
+    done(verbs.install(fleet.global1, MOVING))
+    return fleet
+
+
+def test_a_zone_is_migrated_and_configured_here_afterwards(driver: ZoneDriver, moving: Fleet) -> None:
+    dry = driver.migrate(MOVING, replace(MIGRATION, dry_run=True), 0, lambda line: None)
+    assert (dry.code, dry.lines[-1]) == ("DONE", f"zoneadm: zone '{MOVING}': Cleaning up.")
+    assert state(driver, MOVING) == "installed"
+
+    outcome = driver.migrate(MOVING, MIGRATION, 0, lambda line: None)
+
+    assert (outcome.code, outcome.lines[0]) == (
+        "DONE",
+        f"zoneadm: zone '{MOVING}': Importing zone configuration on destination.",
+    )
+    assert state(driver, MOVING) == "configured"
+    assert moving.global2.placement_facts(MOVING).state == "installed"
+
+
+def test_a_migration_that_is_refused_leaves_the_zone_where_it_is(driver: ZoneDriver, moving: Fleet) -> None:
+    outcome = driver.migrate(MOVING, replace(MIGRATION, live_only=True), 0, lambda line: None)
+
+    assert not outcome.is_done
+    assert "must be running before migrate -t live." in outcome.lines[-1]
+    assert state(driver, MOVING) == "installed"
