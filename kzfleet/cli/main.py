@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from kzfleet.cli import agents, client, conflicts, events, fleet, forced_actions, jobs, show, zones
+from kzfleet.cli import agents, client, conflicts, events, fleet, forced_actions, jobs, moves, show, zones
 from kzfleet.cli.client import UNREACHABLE, CliError
 from kzfleet.cli.options import AsJson
 
@@ -38,6 +38,8 @@ for plural, singular, found in GROUPS:
 for verb in (
     fleet.inspect,
     zones.run,
+    moves.migrate,
+    moves.evacuate,
     conflicts.evidence,
     conflicts.say,
     conflicts.acknowledge,
