@@ -14,6 +14,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from typing import Final
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -81,6 +82,12 @@ def renew_broker_password(agent_uuid: UUID, *, actor: Actor = SYSTEM) -> str:
     if agent is None:
         raise NotFound()
     return agent_broker_url(agent, new_broker_password(agent, actor=actor))
+
+
+def knows_password(agent_uuid: UUID, url: str) -> bool:
+    """Return whether the broker's `url` holds the password that this agent was given last."""
+    password = urlsplit(url).password or ""
+    return Agent.objects.filter(pk=agent_uuid, broker_password_sha256=hashed(password)).exists()
 
 
 def agent_broker_url(agent: Agent, password: str) -> str:

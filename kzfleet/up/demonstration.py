@@ -8,12 +8,14 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management import call_command
 
+from apps.fleet.broker_users import knows_password, renew_broker_password
 from apps.fleet.selectors import deployment_uuid
 from apps.forced_actions.selectors import current_policy
 from kernelzone.envelope import raw_public_key
 from kernelzone.portable import demonstration
 from kernelzone.portable.demonstration import FleetHost
 from kzagent import identity
+from kzfleet.places import without_credentials
 from kzfleet.up.preparation import authority_public_key
 from kzfleet.up.refusals import CannotStart
 
@@ -44,19 +46,29 @@ def prepared_agents(var: Path, *, base_url: str) -> list[Path]:
 def _prepared(directory: Path, hosts: tuple[FleetHost, ...], base_url: str) -> Path:
     if not (directory / identity.SETTINGS_NAME).exists():
         _init(directory, hosts, base_url)
-    # this start's addresses: the port may differ
-    agent = identity.replace_settings(directory, url=base_url, broker=settings.BROKER_URL, heartbeat_s=HEARTBEAT_S)
+    agent = identity.load_settings(directory)
     named = [f"--host={host.owner_hostid}:{host.hostname}:{host.site}:{host.rack}" for host in hosts]
     key = raw_public_key(identity.load_key(directory)).hex()
     words = ["--uuid", str(agent.agent), "--public-key", key, "--name", directory.name, *named]
     call_command("trust_agent", *words, verbosity=0, stdout=io.StringIO())
+    # this start's addresses: the port may differ
+    identity.replace_settings(directory, url=base_url, broker=_broker_url(agent), heartbeat_s=HEARTBEAT_S)
     return directory
+
+
+def _broker_url(agent: identity.Settings) -> str:
+    """Return the broker's URL for an agent, with a user of its own where this site writes the broker's users."""
+    if not settings.BROKER_USERS_FILE:
+        return str(settings.BROKER_URL)
+    if without_credentials(agent.broker) == settings.AGENT_BROKER_URL and knows_password(agent.agent, agent.broker):
+        return agent.broker
+    return renew_broker_password(agent.agent)
 
 
 def _init(directory: Path, hosts: tuple[FleetHost, ...], base_url: str) -> None:
     authority = authority_public_key(Path(settings.AUTHORITY_KEY_FILE))
     argv = [sys.executable, "-m", "kzagent", "init", str(directory), "--site", hosts[0].site]
-    given = ["--deployment", str(deployment_uuid()), "--url", base_url, "--broker", settings.BROKER_URL]
+    given = ["--deployment", str(deployment_uuid()), "--url", base_url, "--broker", settings.AGENT_BROKER_URL]
     named = [word for host in hosts for word in ("--host", str(host.directory))]
     done = subprocess.run(  # noqa: S603 - an argument vector of our own, no shell
         [*argv, *given, "--authority-key", authority, *named],

@@ -58,7 +58,7 @@ def _plain_env() -> dict[str, str]:
 
 def _given() -> dict[str, str]:
     """Return every setting that was given to us."""
-    names = ("DATABASE_URL", "BROKER_URL", "CACHE_URL")
+    names = [f"{name}{form}" for name in ("DATABASE_URL", "BROKER_URL", "CACHE_URL") for form in ("", "_FILE")]
     return {name: value for name, value in os.environ.items() if name.startswith("KZFLEET_") or name in names}
 
 
