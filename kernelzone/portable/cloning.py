@@ -51,7 +51,9 @@ def clone(turn: Turn, source: str) -> tuple[str, ...]:
 def _halted(turn: Turn, source: str) -> Iterator[tuple[Placement, list[Look]]]:
     """Hold the source of a clone still while the block runs, and yield it with a look at its boot storage."""
     origin = turn.host.placement(source)
-    if origin.zone == turn.placement.zone or not origin.exists():
+    if origin.zone == turn.placement.zone:
+        raise Refused("CLONE_SELF", said(origin.zone, "a zone is no clone of itself; name another one"))
+    if not origin.exists():
         raise Refused("NOT_CONFIGURED", zoneadm.not_configured_message(origin.zone))
     with files.held(origin.verb_lock, wait=False):
         state = origin.state()

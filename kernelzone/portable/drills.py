@@ -34,12 +34,13 @@ def clone_host(host: Host, directory: str | os.PathLike[str], hostname: str | No
     have: nothing in host data tells the two apart. Raises: PortableError HOST_EXISTS, HOST_NAME.
     """
     path = Path(directory).absolute()
+    name = host_name(hostname or host.hostname)
     if path.exists():
         raise PortableError("HOST_EXISTS", f"{path} is there already")
     if path.is_relative_to(host.directory):
         raise PortableError("HOST_EXISTS", f"{path} is inside the host that is copied")
     shutil.copytree(host.directory, path, ignore=shutil.ignore_patterns("*.lock", ".*"))
-    changed = {"flag": str(Flag.DEAD), "hostname": host_name(hostname) if hostname else host.hostname}
+    changed = {"flag": str(Flag.DEAD), "hostname": name}
     fields = files.read_json(path / "host.json")
     settings = {**fields["settings"], "storage": str(host.storage)}
     files.write_json(path / "host.json", {**fields, **changed, "settings": settings})

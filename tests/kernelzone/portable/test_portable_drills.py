@@ -60,6 +60,10 @@ def test_a_clone_reaches_the_same_storage_from_wherever_it_lies(lab: Lab) -> Non
         with pytest.raises(PortableError) as refused:
             drills.clone_host(lab.global2, wrong)
         assert refused.value.code == "HOST_EXISTS"
+    with pytest.raises(PortableError) as refused:
+        drills.clone_host(lab.global2, lab.directory / "misnamed", "two words")
+    assert refused.value.code == "HOST_NAME"
+    assert not (lab.directory / "misnamed").exists()
 
 
 def test_after_a_change_of_board_every_zone_is_in_use_by_the_old_hostid(lab: Lab) -> None:
