@@ -73,6 +73,15 @@ def test_a_bad_answer_to_a_verb_is_an_end_that_nobody_saw(rad: RadLab, fleet: Fl
     assert rad.served.asked("_rad_method/attach") == 1, "a verb that may have run is not sent again"
 
 
+def test_a_failure_that_names_no_error_is_no_success(rad: RadLab) -> None:
+    port = rad.port()
+    port.zones()
+    raw = b'{"status": "failure", "payload": {"code": "NONE", "str": "", "stdout": null, "stderr": null}}'
+    misbehave(rad, only="_rad_method/attach", status=503, raw=raw)
+
+    assert port.run(ZONE1, ["attach"], PATIENCE_S).exit_code is None
+
+
 @pytest.mark.parametrize("raw", [b"<html>", b'{"status": "success", "payload": 5}', b"x" * (10 << 20)])
 def test_one_export_in_no_known_form_hides_no_other(rad: RadLab, raw: bytes) -> None:
     misbehave(rad, only="kzone1/_rad_method/exportConfig", raw=raw)

@@ -110,7 +110,7 @@ class RadPort:
         """Return how the method ended, None when RAD has no such object or method. Raises: DriverError if not sent."""
         try:
             answer = self._client.put(path, arguments, timeout_s)
-            return None if answer.status == http.client.NOT_FOUND else answers.finished(answer.payload)
+            return None if answer.status == http.client.NOT_FOUND else _ended(answer)
         except DriverError as error:
             if isinstance(error, Cut) or error.code == "UNPARSED":
                 return Finished(None, "", f"kzagent: {error.message}; what the host did is not known\n")
@@ -174,6 +174,14 @@ class RadPort:
 
 def _method(path: str, name: str) -> str:
     return f"{path}/_rad_method/{name}"
+
+
+def _ended(answer: Answer) -> Finished:
+    """Return how a method ended. Raises: DriverError UNPARSED, also for a failure that names no error."""
+    finished = answers.finished(answer.payload)
+    if finished.exit_code == 0 and answer.status != http.client.OK:
+        raise answers.unparsed("RAD speaks of a failure and names no error")
+    return finished
 
 
 def _payload(answer: Answer) -> Any:
