@@ -11,25 +11,41 @@ from kernelzone.words import HostId, ZoneName
 
 
 class ZonesAtWork:
-    """Orders enter and leave; the guard acts only where none is, and none begins while it does."""
+    """Orders enter and leave; the guard acts on a zone only where none is, and none begins there while it does."""
 
     def __init__(self) -> None:
-        self._changing = threading.Lock()
+        self._changed = threading.Condition()
         self._orders: Counter[tuple[HostId, ZoneName]] = Counter()
+        self._guarded: set[tuple[HostId, ZoneName]] = set()
 
     @contextmanager
     def order(self, owner_hostid: HostId, zone: ZoneName) -> Iterator[None]:
         """An order acts on the zone while the block runs; several may, and host data decides between them."""
-        with self._changing:
-            self._orders[owner_hostid, zone] += 1
+        place = (owner_hostid, zone)
+        with self._changed:
+            self._changed.wait_for(lambda: place not in self._guarded)
+            self._orders[place] += 1
         try:
             yield
         finally:
-            with self._changing:
-                self._orders[owner_hostid, zone] -= 1
+            with self._changed:
+                self._orders[place] -= 1
 
     @contextmanager
     def guard(self, owner_hostid: HostId, zone: ZoneName) -> Iterator[bool]:
-        """Yield whether no order acts on the zone; then none begins, here or on another zone, while the block runs."""
-        with self._changing:
-            yield not self._orders[owner_hostid, zone]
+        """Yield whether nobody acts on the zone; then no order begins on it, and no other look, while the block runs.
+
+        Other zones are not waited for: a command on one host may take minutes.
+        """
+        place = (owner_hostid, zone)
+        with self._changed:
+            is_idle = not self._orders[place] and place not in self._guarded
+            if is_idle:
+                self._guarded.add(place)
+        try:
+            yield is_idle
+        finally:
+            if is_idle:
+                with self._changed:
+                    self._guarded.discard(place)
+                    self._changed.notify_all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from kernelzone.words import HostId, ZoneName
 from kzagent.__main__ import main
 from kzagent.guard import guard_hosts
 from kzagent.watching import Watch
+from kzagent.zones_at_work import ZonesAtWork
 
 ZONE = ZoneName("kzone1")
 
@@ -290,3 +292,27 @@ def test_only_the_authoritys_newest_obligations_count(taken: Fleet, deployment: 
     assert not kept.hear("{")
     assert kept.of_host(HostId(GLOBAL2)) == (one,)
     assert (deployment.directory / "obligations.json").stat().st_mode & 0o077 == 0
+
+
+# --- beside orders ----------------------------------------------------------------------------------------------------
+
+
+def test_an_order_on_a_zone_waits_for_the_guard_and_one_on_another_zone_does_not() -> None:
+    at_work, began = ZonesAtWork(), threading.Event()
+
+    def run(zone: ZoneName) -> None:
+        with at_work.order(HostId(GLOBAL2), zone):
+            began.set()
+
+    same = threading.Thread(target=run, args=(ZONE,))
+    with at_work.guard(HostId(GLOBAL2), ZONE) as is_idle:
+        assert is_idle
+        run(ZoneName("kzone2"))
+        assert began.is_set()
+        began.clear()
+        same.start()
+        assert not began.wait(0.2), "an order began while the guard acted"
+        with at_work.guard(HostId(GLOBAL2), ZONE) as is_mine_too:
+            assert not is_mine_too
+    same.join(5)
+    assert began.is_set()
