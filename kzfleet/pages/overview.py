@@ -53,7 +53,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     needs = _needs(conflicts, {host.owner_hostid: str(host) for host in hosts})
     fleet = map_of(hosts, {need.zone.pk: need.worst for need in needs})
     return {
-        "headline": _headline(len(needs), mine, len(silent), len(hosts)),
+        "headline": _headline(len(needs), mine, len(silent), len(hosts), len(agents)),
         "needs": needs[:ZONES_SHOWN],
         "more_zones": max(0, len(needs) - ZONES_SHOWN),
         "mine": mine,
@@ -76,7 +76,7 @@ def _needs(conflicts: Iterable[Conflict], names: dict[str, str]) -> list[Need]:
     return [Need(seen[0][0].zone, max(one.severity for one, _ in seen), seen) for seen in found.values()]
 
 
-def _headline(zones: int, mine: ForMe, silent: int, hosts: int) -> str:
+def _headline(zones: int, mine: ForMe, silent: int, hosts: int, agents: int) -> str:
     parts = []
     if mine.to_decide:
         parts.append(
@@ -84,9 +84,11 @@ def _headline(zones: int, mine: ForMe, silent: int, hosts: int) -> str:
         )
     if zones:
         parts.append(f"{_many(zones, 'zone')} {'needs' if zones == 1 else 'need'} a person")
+    if agents:
+        parts.append(f"{_many(agents, 'agent')} {'waits' if agents == 1 else 'wait'} for a decision")
     if silent:
         parts.append(f"{silent} of {_many(hosts, 'host')} {'is' if silent == 1 else 'are'} silent")
-    if not hosts:
+    if not hosts and not agents:
         return "No host is known yet."
     return f"{', '.join(parts)}.".capitalize() if parts else "Nothing needs a person now."
 
