@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from celery import current_app
@@ -23,9 +23,12 @@ from apps.fleet.services import HostName, trust_agent
 from apps.jobs.models import Job, ReportEnvelope
 from apps.jobs.services.inspecting import insert_inspections
 from apps.zones.models import OwnershipInterval, Reading, Sighting, Zone
+from benchmarks import _inspection_parts as parts
 from benchmarks._cpu import cpu_seconds, spent
 from benchmarks._inspection_fleet import owner_hostid
 from benchmarks._stack import init_agent, process, say, until
+from kernelzone import strict
+from kernelzone.portable.host import Host as PortableHost
 from kzfleet.up.preparation import authority_public_key
 
 TURNS, GOAL = 5, 2.0
@@ -77,20 +80,65 @@ def noop_workers(root: Path) -> ExitStack:
 
 
 def compared(root: Path, hosts: int, zones: int) -> bool:
-    """Return whether the sweep is within the goal."""
-    turns: dict[str, list[Taken]] = {"unchanged": [], "new": [], "tasks": [], "rows": []}
+    """Return whether both sweeps are within the goal: beside all that an inspection consists of, done bare."""
+    turns: dict[str, list[Taken]] = {"unchanged": [], "new": [], "tasks": [], "rows": [], "parts": []}
+    with ExitStack() as running:
+        bare = Bare(root, running, hosts, zones)
+        _take_turns(turns, bare, root, hosts, zones)
+    say(f"{AGENTS} agents, and {AGENTS} workers of no-op tasks, with 4 threads each; load {os.getloadavg()[0]:.1f}")
+    tasks, rows, others = middle(turns["tasks"]), middle(turns["rows"]), middle(turns["parts"])
+    say(f"{hosts} no-op tasks {tasks.wall_s:.2f} s, {zones} rows {rows.wall_s:.2f} s; CPU {cpu_words(tasks)}")
+    say(f"the other parts, by {AGENTS} processes: {others.wall_s:.2f} s ({bare.words()})")
+    stated_s = tasks.wall_s + rows.wall_s
+    unchanged = shown("nothing new", middle(turns["unchanged"]), stated_s, stated_s + others.wall_s)
+    new = shown(f"{zones} new readings", middle(turns["new"]), stated_s, stated_s + others.wall_s)
+    return unchanged and new
+
+
+class Bare:
+    """The parts of an inspection besides messages and rows, done bare by as many processes as there are agents."""
+
+    def __init__(self, root: Path, running: ExitStack, hosts: int, zones: int) -> None:
+        self._pool, device, port = parts.opened(root, running, AGENTS)
+        state = _one_state(root / "fleet" / "h0")
+        self._shares = [parts.Share(device, zones // AGENTS, hosts // AGENTS, state, port)] * AGENTS
+        self._each: list[dict[str, float]] = []
+
+    def turn(self) -> float:
+        """Return how many seconds they took this time."""
+        took_s, each = parts.bare_parts(self._pool, self._shares)
+        self._each.append(each)
+        return took_s
+
+    def words(self) -> str:
+        """Return the seconds of each part, summed over the processes."""
+        return ", ".join(f"{name} {statistics.median(one[name] for one in self._each):.2f}" for name in self._each[0])
+
+
+def _one_state(directory: Path) -> dict[str, Any]:
+    """Return the state of one host as its agent reports it."""
+    host = PortableHost.open(directory)
+    zones = host.zones()
+    texts = {zone: host.configuration(zone) for zone in zones}
+    written: dict[str, Any] = strict.write(
+        {
+            "host": host.facts(),
+            "placements": host.placements(),
+            "readings": [reading for zone in zones for reading in host.read(zone)],
+            "configurations": [{"zone": zone, "text": text, "sha256": "0" * 64} for zone, text in texts.items()],
+        }
+    )
+    return written
+
+
+def _take_turns(turns: dict[str, list[Taken]], bare: Bare, root: Path, hosts: int, zones: int) -> None:
     for _ in range(TURNS):
         turns["unchanged"].append(measured(lambda: sweep(hosts, zones)))
         forget_readings()
         turns["new"].append(measured(lambda: sweep(hosts, zones)))
         turns["tasks"].append(measured(lambda: bare_tasks(root, hosts)))
         turns["rows"].append(measured(lambda: bare_insert(zones)))
-    say(f"{AGENTS} agents, and {AGENTS} workers of no-op tasks, with 4 threads each; load {os.getloadavg()[0]:.1f}")
-    tasks, rows = middle(turns["tasks"]), middle(turns["rows"])
-    say(f"{hosts} no-op tasks {tasks.wall_s:.2f} s, {zones} rows {rows.wall_s:.2f} s; CPU {cpu_words(tasks)}")
-    bare_s = tasks.wall_s + rows.wall_s
-    shown("nothing new", middle(turns["unchanged"]), bare_s)
-    return shown(f"{zones} new readings", middle(turns["new"]), bare_s)
+        turns["parts"].append(measured(bare.turn))
 
 
 class Taken(NamedTuple):
@@ -120,10 +168,12 @@ def cpu_words(taken: Taken) -> str:
     return f"{sum(taken.cpu_s.values()):.2f} s ({parts})"
 
 
-def shown(what: str, ours: Taken, bare_s: float) -> bool:
-    """Print one comparison; return whether it is within the goal."""
-    ratio = ours.wall_s / bare_s
-    say(f"inspection, {what}: {ours.wall_s:.2f} s, bare {bare_s:.2f} s, {ratio:.2f}x (goal {GOAL:g}x)")
+def shown(what: str, ours: Taken, stated_s: float, whole_s: float) -> bool:
+    """Print both comparisons; return whether the one with the whole bare side is within the goal."""
+    ratio = ours.wall_s / whole_s
+    verdict = "met" if ratio <= GOAL else "MISSED"
+    say(f"inspection, {what}: {ours.wall_s:.2f} s, its bare parts {whole_s:.2f} s, {ratio:.2f}x of {GOAL:g}x {verdict}")
+    say(f"  beside messages and rows alone, which read no host data ({stated_s:.2f} s): {ours.wall_s / stated_s:.2f}x")
     say(f"  CPU {cpu_words(ours)}")
     return ratio <= GOAL
 

@@ -37,7 +37,7 @@ from kernelzone.hostdata import (
 from kernelzone.hostdata import record as record_module
 from kernelzone.hostdata.perform import perform_claim
 
-ZONE_KEY, ZONE_UUID, AGENT = os.urandom(16), UUID(int=1), UUID(int=2)
+ZONE_KEY, ZONE_UUID, AGENT = bytes(range(16)), UUID(int=1), UUID(int=2)
 READS, CLAIMS, GOAL = 400, 60, 1.5
 
 

@@ -1,9 +1,11 @@
 """The sweep against its bare parts: `python benchmarks/inspection.py [zones a host]`.
 
 2 000 portable zones on 200 hosts, from the orders' insertion until the last reading is taken in (signer, broker, two
-agents, 2 000 regions read and verified, signed reports by HTTP, ingestion, verdicts), beside 200 no-op Celery tasks on
-the same broker, as many workers, and a raw bulk insert of 2 000 readings into the same table. Goal: at most 2x. Both
-sides take turns; medians are compared.
+agents, 2 000 regions read and verified, signed reports by HTTP, ingestion, verdicts), beside its parts done bare: 200
+no-op Celery tasks on the same broker, as many workers, a raw bulk insert of 2 000 readings into the same table, and
+what reads, signs and carries the host data of 2 000 zones (_inspection_parts.py). Goal: at most 2x. The ratio to
+messages and rows alone is printed too; docs/decisions/0017 says why it is not the goal. Sides take turns; medians are
+compared.
 """
 
 from __future__ import annotations

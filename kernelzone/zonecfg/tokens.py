@@ -42,7 +42,8 @@ def _resource(resource: Resource, tokens: Mapping[str, str]) -> Resource:
 
 
 def _property(found: Property, tokens: Mapping[str, str]) -> Property:
-    return replace(found, value=_value(found.value, tokens, found.line))
+    value = _value(found.value, tokens, found.line)
+    return found if value == found.value else replace(found, value=value)
 
 
 def _value(value: Value, tokens: Mapping[str, str], line: int) -> Value:
