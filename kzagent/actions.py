@@ -25,6 +25,7 @@ from kernelzone.states import ACTIVE, Verb, ZoneState
 from kernelzone.words import WordError
 from kzagent.agent import placement_of
 from kzagent.case import Case
+from kzagent.drivers import STILL_RUNNING
 from kzagent.errors import OrderRefused, Stopping
 from kzagent.evidence import high_water_of, inspect, keep, note_high_water, read_zone
 from kzagent.forced import run_forced
@@ -180,13 +181,20 @@ def _after_verb(case: Case, outcome: Outcome) -> Said:
     readings = read_zone(case.agent, case.driver, case.zone)
     placement = placement_of(case.driver, case.zone)
     return Said(
-        ReportState.DONE if outcome.is_done else ReportState.FAILED,
+        _state(outcome),
         outcome.code,
         case.order.owner_hostid,
         lines=outcome.lines,
         result=VerbResult(outcome, placement, readings, _in_use(outcome)),
         high_water=high_water_of(case.agent, readings),
     )
+
+
+def _state(outcome: Outcome) -> ReportState:
+    """Return how the order ended: a verb whose end nobody saw has not failed, it may still be at work."""
+    if outcome.code == STILL_RUNNING:
+        return ReportState.UNKNOWN
+    return ReportState.DONE if outcome.is_done else ReportState.FAILED
 
 
 def _in_use(outcome: Outcome) -> InUse | None:

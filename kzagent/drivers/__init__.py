@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from kernelzone.facts import HostFacts, Outcome, PlacementFacts, ReadingFacts, Sample
@@ -16,6 +16,10 @@ from kernelzone.words import Digest, HostId, ZoneName
 
 # Gets a line of output as it comes.
 Say = Callable[[str], None]
+
+
+STILL_RUNNING: Final = "STILL_RUNNING"
+"""The code of an Outcome whose end was not seen: the verb may still be at work."""
 
 
 class ForcedClaim(NamedTuple):

@@ -22,7 +22,7 @@ from kernelzone.orders import ConfigurationText, EvacuateArgs, EvacuateResult, K
 from kernelzone.states import Verb, ZoneState
 from kernelzone.words import HostId, ZoneName
 from kernelzone.zoneadm import Extended, OutcomeKind
-from kzagent.drivers import ForcedClaim, Say
+from kzagent.drivers import STILL_RUNNING, ForcedClaim, Say
 from kzagent.drivers.solaris import configurations
 from kzagent.drivers.solaris.configurations import Configurations
 from kzagent.drivers.solaris.looks import Looks
@@ -35,7 +35,6 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_S: Final = 900.0
 INSTALL_PATIENCE_S: Final = 4 * 3600.0
-STILL_RUNNING: Final = "STILL_RUNNING"
 _LEADS_TO: Final = {
     Verb.INSTALL: ZoneState.INSTALLED,
     Verb.ATTACH: ZoneState.INSTALLED,

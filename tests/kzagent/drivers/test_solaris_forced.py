@@ -10,6 +10,7 @@ from kernelzone.facts import RegionStatus
 from kernelzone.orders import Kind, Order, ReportState, VerbResult, read_result
 from kernelzone.portable import configuring, verbs
 from kzagent.drivers.solaris.driver import SolarisDriver
+from kzagent.drivers.solaris.port import Finished
 from kzagent.errors import DriverError
 from kzagent.recovery import recover
 
@@ -166,6 +167,17 @@ def test_a_forced_attach_whose_end_nobody_saw_is_unknown(solaris: Deployment, mo
     report = solaris.site.final(order.order)
     assert report is not None
     assert report.state is ReportState.UNKNOWN
+
+
+def test_a_verb_whose_end_nobody_saw_has_not_failed(solaris: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = solaris.agent.drivers[GLOBAL1]
+    assert isinstance(driver, SolarisDriver)
+    monkeypatch.setattr(driver._port, "run", lambda *_: Finished(None, "", ""))
+
+    order = solaris.order(Kind.BOOT, "kzone2")
+    solaris.run(order)
+
+    assert solaris.result(order) == ("unknown", "STILL_RUNNING")
 
 
 def test_nothing_is_begun_while_somebody_works_on_the_zone(
