@@ -14,10 +14,11 @@ from uuid import UUID
 from kernelzone import words
 from kernelzone.envelope import raw_public_key
 from kernelzone.facts import HeldBack
-from kzagent import enrol_command, identity, record_command
+from kzagent import enrol_command, hosts_file, identity, record_command
 from kzagent.assembly import assemble, hold_directory, open_hosts
 from kzagent.errors import JournalError, LinkError, SetupError
 from kzagent.guard import Guard, guard_hosts, would_boot
+from kzagent.hosts_file import hosts_named
 from kzagent.obligations import KeptObligations
 from kzagent.stop import stop_agent
 from kzagent.zones_at_work import ZonesAtWork
@@ -42,7 +43,7 @@ def init(parsed: argparse.Namespace) -> int:
         url=parsed.url,
         broker=_broker(parsed.broker),
         authority_keys=parsed.authority_key,
-        hosts=parsed.host,
+        hosts=hosts_named(parsed),
         name=parsed.site,
     )
     hosts = sorted(open_hosts(settings, parsed.directory))
@@ -152,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--url", required=True, help="the site's address, https://...")
     make.add_argument("--broker", required=True, help="the broker's URL, or @FILE when it holds a password")
     make.add_argument("--authority-key", action="append", required=True, metavar="HEX", help="64 hex digits")
-    make.add_argument("--host", action="append", required=True, metavar="HOSTDIR", help="a host it acts for")
+    hosts_file.add_options(make)
     make.add_argument("--site", default="", help="where it stands, for people")
     make.add_argument("--json", action="store_true", help="print JSON")
     make.set_defaults(command=init)

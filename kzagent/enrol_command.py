@@ -5,24 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kernelzone import strict
 from kernelzone.envelope import key_id
 from kzagent import draft as drafts
-from kzagent import identity
+from kzagent import hosts_file
 from kzagent.assembly import hold_directory, open_hosts
 from kzagent.errors import SetupError
-from kzagent.host_settings import HostSettings, portable_host
-
-
-@dataclass(frozen=True, slots=True)
-class HostsFile:
-    """The hosts of an agent, as `agent.json` has them."""
-
-    hosts: tuple[HostSettings, ...]
+from kzagent.hosts_file import hosts_named
 
 
 def add(commands: Any) -> None:
@@ -31,8 +22,7 @@ def add(commands: Any) -> None:
     one.add_argument("directory", type=Path, metavar="DIR")
     one.add_argument("--url", default="", help="the site's address, https://...")
     one.add_argument("--token", metavar="@FILE|-", help="the join token: in a file, or from standard input")
-    one.add_argument("--host", action="append", metavar="HOSTDIR", help="a portable host it acts for")
-    one.add_argument("--hosts-file", action="append", type=Path, metavar="FILE", help='{"hosts": [...]} of agent.json')
+    hosts_file.add_options(one)
     one.add_argument("--site", default="", help="where it stands, for people")
     one.add_argument("--ca-file", default="", metavar="FILE", help="certificates to verify the site by")
     one.add_argument("--no-wait", action="store_true", help="do not wait for the confirmation")
@@ -75,33 +65,16 @@ def _enrol(parsed: argparse.Namespace, *, is_new: bool) -> int:
 def _begin(parsed: argparse.Namespace) -> None:
     if not parsed.url:
         raise SetupError("name the site with --url https://...")
-    hosts = _hosts_named(parsed)
+    hosts = hosts_named(parsed)
     draft = drafts.new_draft(url=parsed.url, ca_file=parsed.ca_file, name=parsed.site, hosts=hosts)
     open_hosts(draft, parsed.directory)
     drafts.create(parsed.directory, draft)
 
 
-def _hosts_named(parsed: argparse.Namespace) -> list[HostSettings]:
-    return [portable_host(host) for host in parsed.host or []] + [
-        host for path in parsed.hosts_file or [] for host in _hosts_in(path)
-    ]
-
-
-def _hosts_in(path: Path) -> tuple[HostSettings, ...]:
-    """Return the hosts of a file: `{"hosts": [...]}`, each as in agent.json. Raises: SetupError."""
-    try:
-        found = strict.load(path.read_bytes(), max_bytes=identity.MAX_SETTINGS_BYTES)
-        return strict.read(HostsFile, found, path.name).hosts
-    except OSError as error:
-        raise SetupError(f"{path} cannot be read ({error.strerror})") from error
-    except strict.StrictError as error:
-        raise SetupError(f"{path} is not usable: {error}") from error
-
-
 def _refuse_other_options(parsed: argparse.Namespace, draft: drafts.Draft) -> None:
     """An enrolment that goes on keeps what it was begun with: its words were perhaps told to somebody."""
     same_url = parsed.url.rstrip("/") in ("", draft.url)
-    same_hosts = not (parsed.host or parsed.hosts_file) or tuple(_hosts_named(parsed)) == draft.hosts
+    same_hosts = not (parsed.host or parsed.hosts_file) or tuple(hosts_named(parsed)) == draft.hosts
     if not (same_url and same_hosts):
         raise SetupError(
             f"an enrolment was begun in {parsed.directory} for another site or other hosts: remove it first"

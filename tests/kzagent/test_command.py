@@ -13,10 +13,14 @@ from agent_lab import GLOBAL1, GLOBAL2, Deployment, Fleet
 from agent_process import rewrite
 from agent_site import Authority
 
+from kernelzone import strict
 from kernelzone.envelope import raw_public_key
+from kernelzone.words import HostId
 from kzagent import identity
 from kzagent.__main__ import main
 from kzagent.errors import SetupError
+from kzagent.host_settings import HostSettings, SolarisSettings, Way, portable_host
+from kzagent.hosts_file import HostsFile
 
 
 @pytest.fixture
@@ -70,6 +74,40 @@ def test_init_does_not_replace_an_agent(words: list[str], tmp_path: Path, capsys
 
     assert "holds an agent already" in capsys.readouterr().err
     assert (tmp_path / "new-agent" / identity.KEY_NAME).read_bytes() == key
+
+
+def test_init_takes_hosts_from_a_file_as_enrol_does(words: list[str], fleet: Fleet, tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts.json"
+    solaris = HostSettings("solaris", "", SolarisSettings(HostId("0badcafe"), Way.LOCAL, "", "/var/log/zones", None))
+    hosts.write_bytes(strict.canonical(strict.write(HostsFile((solaris,)))))
+
+    assert main([*words[:-2], "--hosts-file", str(hosts)]) == 0
+
+    found = identity.load_settings(tmp_path / "new-agent").hosts
+    assert found == (portable_host(str(fleet.root / "global1")), solaris)
+
+
+@pytest.mark.parametrize("content", [None, "{}", '{"hosts": [{"driver": "solaris"}]}', "no JSON"])
+def test_a_hosts_file_that_is_none_makes_no_agent(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None
+) -> None:
+    hosts = tmp_path / "hosts.json"
+    if content is not None:
+        hosts.write_text(content)
+
+    assert main([*words, "--hosts-file", str(hosts)]) == 1
+
+    assert str(hosts) in capsys.readouterr().err
+    assert not (tmp_path / "new-agent").exists()
+
+
+def test_an_agent_without_hosts_is_not_made(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words[:-4]) == 1
+
+    assert "at least one host" in capsys.readouterr().err
+    assert not (tmp_path / "new-agent").exists()
 
 
 @pytest.mark.parametrize(
