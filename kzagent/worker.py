@@ -23,6 +23,7 @@ from kombu.entity import Exchange, Queue
 from kombu.transport import TRANSPORT_ALIASES
 
 from kernelzone.orders import MOST_ORDERS_A_MESSAGE
+from kernelzone.rubbish import look_rarely
 from kzagent import supervisor, watching
 from kzagent.agent import Agent
 from kzagent.broker import TASK, Channel
@@ -151,6 +152,7 @@ def serve(agent: Agent) -> int:
     warnings.filterwarnings("ignore", category=SecurityWarning)
     threads = watching.start(agent)
     threading.Thread(target=_watch_pulse, args=(agent, pulse), name="pulse", daemon=True).start()
+    look_rarely()
     # Not only once the broker answers: until then the agent reports, and keeps its hosts from harm.
     supervisor.tell(supervisor.READY)
     worker = app.Worker(
