@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
-from kzfleet.pages import agents, for_me, hosts, overview, search, zones
+from kzfleet.pages import agents, for_me, hosts, moves, overview, search, zones
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.show_overview, name="overview"),
@@ -20,9 +20,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/<str:owner_hostid>", hosts.show_host, name="host"),
     path("hosts/<str:owner_hostid>/inspect", hosts.inspect_host, name="host_inspect"),
     path("hosts/<str:owner_hostid>/maintenance", hosts.change_maintenance, name="host_maintenance"),
+    path("hosts/<str:owner_hostid>/evacuate", moves.evacuate, name="host_evacuate"),
     path("zones", zones.list_zones, name="zones"),
     path("zones/<uuid:pk>", zones.show_zone, name="zone"),
     path("zones/<uuid:pk>/verbs", zones.run_zone_verb, name="zone_verb"),
+    path("zones/<uuid:pk>/migrate/<str:owner_hostid>", moves.migrate, name="zone_migrate"),
     path("", include("kzfleet.decision_urls")),
 ]
 if settings.DEBUG:

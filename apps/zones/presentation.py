@@ -49,6 +49,12 @@ def acts_on(placement: Placement, zone: Zone) -> list[Act]:
     return [*acts, _autoboot_off(placement)] if placement.autoboot else acts
 
 
+def may_migrate(placement: Placement, zone: Zone) -> bool:
+    """Return whether migrating the zone from here is worth offering; both hosts check again before anything is done."""
+    known = placement.state in set(ZoneState) and not why_only_stopping(placement, zone)
+    return known and Verb.MIGRATE in verbs_allowed(ZoneState(placement.state))
+
+
 def _button(verb: Verb, name: str) -> str:
     return f"Mark {name} unavailable" if verb is Verb.MARK_UNAVAILABLE else f"{verb.value.capitalize()} {name}"
 

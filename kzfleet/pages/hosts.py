@@ -112,6 +112,7 @@ def _host_context(request: HttpRequest, host: Any) -> dict[str, Any]:
         "identities": list(host.identities.order_by("-last_seen_at")),
         "jobs": list(jobs.order_by("-created_at")[:10]),
         "events": list(events_about("host", host.owner_hostid)[:12]),
+        "may_run": has_permission(user, "zones.run"),
         "may_inspect": has_permission(user, "fleet.inspect"),
         "may_maintain": has_permission(user, "fleet.maintain"),
         "now": now,

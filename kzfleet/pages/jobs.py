@@ -22,6 +22,7 @@ from apps.jobs.selectors import jobs_somebody_wanted, jobs_visible_to, lines_of
 from apps.jobs.services import cancel_job
 from apps.jobs.workflow import ACTIVE, State
 from kernelzone.orders import KINDS, Effect, Kind
+from kzfleet.pages.moves import step_after
 
 PAGE_SIZE: Final = 50
 EVENTS_SHOWN: Final = 12
@@ -67,8 +68,9 @@ def show_job(request: HttpRequest, pk: UUID) -> HttpResponse:
         raise NotFound()
     context = {
         "job": job,
-        "title": " ".join(filter(None, (job.kind, job.zone_name, "on", str(job.host)))),
+        "title": " ".join(filter(None, (_kind(job), job.zone_name, "on", str(job.host)))),
         "lines": list(lines_of(job)),
+        "next_step": step_after(job, request.user),
         "moments": _moments(job),
         "subject_path": _subject_path(job),
         "is_active": job.state in ACTIVE,
@@ -86,6 +88,10 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     if job.state != State.CANCELLED:
         messages.warning(request, "It runs already; its agent was asked to take it back.")
     return redirect("job", pk=pk)
+
+
+def _kind(job: Job) -> str:
+    return f"dry run: {job.kind}" if job.args.get("dry_run") else job.kind
 
 
 def _can_be_cancelled(job: Job) -> bool:
@@ -115,5 +121,7 @@ def _moment_state(index: int, count: int, job: Job) -> str:
 
 
 def _subject_path(job: Job) -> str:
-    place = {"conflict": "conflicts", "forced-action": "forced-actions", "zone": "zones"}.get(job.subject_kind)
+    place = {"conflict": "conflicts", "forced-action": "forced-actions", "zone": "zones", "host": "hosts"}.get(
+        job.subject_kind
+    )
     return f"/{place}/{job.subject_id}" if place else ""

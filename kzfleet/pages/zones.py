@@ -31,7 +31,7 @@ from apps.history.selectors import events_about
 from apps.jobs.models import Job
 from apps.jobs.selectors import jobs_visible_to
 from apps.zones.models import Placement, Reading, Zone
-from apps.zones.presentation import acts_on, host_data_of, why_only_stopping
+from apps.zones.presentation import acts_on, host_data_of, may_migrate, why_only_stopping
 from apps.zones.selectors import placements_present, readings_of, sightings_of, timeline_of, zones_visible_to
 from apps.zones.sentences import verdict_sentence
 from apps.zones.services import run_verb
@@ -151,6 +151,7 @@ def _placement(placement: Placement, zone: Zone, may_run: bool, now: datetime) -
         "is_owner": placement.host.owner_hostid == zone.owner_hostid,
         "is_silent": is_silent(placement.host, now),
         "acts": acts_on(placement, zone) if may_run else [],
+        "may_migrate": may_run and may_migrate(placement, zone),
         "why_nothing": why_only_stopping(placement, zone) if may_run else "",
     }
 
