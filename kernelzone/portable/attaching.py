@@ -41,6 +41,7 @@ def install(turn: Turn) -> tuple[str, ...]:
     refuse_unless_unused(turn.host, turn.placement, looks)
     turn.save(ZoneState.INCOMPLETE, zone_uuid=uuid4())
     written_anew(turn, looks)
+    turn.save(ZoneState.INSTALLED)
     seconds = f"        Done: Installation completed in {time.monotonic() - began:.3f} seconds."
     lines = (*_INSTALLED_LINES, seconds)
     return (write_log(turn.host, turn.placement.zone, "install", lines), *lines)
@@ -55,7 +56,7 @@ def make_volumes(turn: Turn) -> None:
 
 
 def written_anew(turn: Turn, looks: list[Look]) -> None:
-    """Give blank boot storage its first host data, under a new key: from then on the zone is installed."""
+    """Give blank boot storage its first host data, under a new key: from then on it is this host's."""
     placement = turn.placement
     key, incarnation = secrets.token_bytes(KEY_BYTES), secrets.token_bytes(16)
     placement.stage_key(key)
@@ -65,7 +66,6 @@ def written_anew(turn: Turn, looks: list[Look]) -> None:
 
     changes.initialise_all(Writer(turn.host, placement, key, turn.agent), record_of, looks)
     placement.promote_key()
-    turn.save(ZoneState.INSTALLED)
 
 
 def attach(turn: Turn, extended: Extended | None, warrant_digest: bytes | None) -> tuple[str, ...]:

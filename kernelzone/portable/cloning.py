@@ -42,8 +42,9 @@ def clone(turn: Turn, source: str) -> tuple[str, ...]:
         _refuse_unless_it_fits(zone, written, looks[0])
         zone_uuid = uuid4()
         turn.save(ZoneState.INCOMPLETE, zone_uuid=zone_uuid)
+        written_anew(turn, looks)  # first: from here on no other host takes the storage that is written to
         _copy(written, looks[0], zone_uuid)
-        written_anew(turn, looks)
+        turn.save(ZoneState.INSTALLED)
     return (write_log(turn.host, zone, "clone", ("Clone: Succeeded",)),)
 
 

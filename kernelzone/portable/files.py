@@ -26,12 +26,19 @@ def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
-        os.write(fd, text.encode())
+        write_whole(fd, text.encode())
         os.fsync(fd)
     finally:
         os.close(fd)
     os.replace(temporary, path)
     flush_directory(path.parent)
+
+
+def write_whole(fd: int, content: bytes) -> None:
+    """Write all of `content`: where room ends, a write may do a part of it and not complain. Raises: OSError."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
 
 
 def write_json(path: Path, value: dict[str, Any], *, mode: int = 0o644) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 
 from kernelzone.hostdata import ccm, key_id
 from kernelzone.portable.errors import PortableError
-from kernelzone.portable.files import flush_directory
+from kernelzone.portable.files import flush_directory, write_whole
 
 LARGEST_BYTES: Final = 65536
 _MAGIC: Final = b"KZSUSP 1"
@@ -56,7 +56,7 @@ def store(path: Path, image: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        os.write(fd, image)
+        write_whole(fd, image)
         os.fsync(fd)
     finally:
         os.close(fd)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from portable_lab import COMMANDS, URI, Lab, must
 from test_portable_uninstalling import POINTS, killed_at
 
 from kernelzone.facts import Outcome
-from kernelzone.portable import asking, cli, configuring, fsck, storage, verbs
+from kernelzone.portable import asking, cli, cloning, configuring, fsck, storage, verbs
+from kernelzone.portable.reading import Look
 
 pytestmark = pytest.mark.processes
 UNIT = "600144f0000000000000000000000001"
@@ -243,3 +246,22 @@ def test_a_zone_of_the_system_template_gets_a_volume_of_its_own_host(lab: Lab) -
     must(configuring.configure(lab.global1, "kz-copy", "create -t SYSsolaris-kz-minimal"))
     must(verbs.clone(lab.global1, "kz-copy", "kz-local"))
     assert lab.global1.path_of("dev:zvol/rdsk/rpool/VARSHARE/zones/kz-copy/disk0").is_relative_to(lab.global1.directory)
+
+
+def test_a_clone_takes_its_storage_before_it_writes_to_it(halted: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks written to storage that is still free would be written over what another host installs there meanwhile."""
+    seen = []
+
+    def copy(written: object, target: Look, zone_uuid: UUID) -> None:
+        reading = halted.global2.read("kz-copy")[0]
+        seen.append((reading.status, reading.record.owner_hostid, halted.global2.placement_facts("kz-copy").state))
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(cloning, "_copy", copy)
+    assert verbs.clone(halted.global2, "kz-copy", "kzone1").code == "IO"
+
+    assert seen == [("CLEAN", "848611d4", "incomplete")]
+    assert verbs.boot(halted.global2, "kz-copy").code == "WRONG_STATE"
+    monkeypatch.undo()
+    must(verbs.uninstall(halted.global2, "kz-copy"))
+    must(verbs.clone(halted.global2, "kz-copy", "kzone1"))

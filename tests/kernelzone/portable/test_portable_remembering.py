@@ -12,7 +12,7 @@ import pytest
 from portable_lab import Lab, must
 
 from kernelzone.facts import ReadingFacts
-from kernelzone.portable import files, reading, verbs
+from kernelzone.portable import files, reading, suspension, verbs
 
 # No process is started, but every step is flushed to the disk: too slow for `make fast`.
 pytestmark = pytest.mark.processes
@@ -72,6 +72,18 @@ def test_a_young_file_changed_within_one_tick_is_read_again(tmp_path: Path, monk
         found.add(files.read_bytes(str(path)))
 
     assert len(found) == 200
+
+
+def test_a_write_that_does_a_part_of_its_work_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is nearly full takes a part without complaint: half a key or half a suspended memory is none."""
+    write = os.write
+    monkeypatch.setattr(files.os, "write", lambda fd, content: write(fd, bytes(content)[:5]))
+
+    files.write_text(tmp_path / "key", "0123456789abcdef")
+    suspension.store(tmp_path / "image", b"sealed memory")
+
+    assert (tmp_path / "key").read_text() == "0123456789abcdef"
+    assert (tmp_path / "image").read_bytes() == b"sealed memory"
 
 
 def test_a_file_that_is_gone_is_not_remembered(tmp_path: Path, old: Callable[[], None]) -> None:
