@@ -6,12 +6,14 @@ then the record says `installed`. So host data never calls a zone idle while its
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import Final
 
 from kernelzone.hostdata import HostDataState, Record
-from kernelzone.portable import changes, guests, suspension
+from kernelzone.portable import blocks, changes, guests, suspension
 from kernelzone.portable.errors import PortableError
+from kernelzone.portable.guest import memory_of
 from kernelzone.portable.guests import GuestProcess
 from kernelzone.portable.turn import Turn, refuse_panicked
 from kernelzone.portable.verdicts import Refused, said, true_record, usable_record
@@ -40,8 +42,8 @@ def boot(turn: Turn, *, fresh: bool, options: tuple[str, ...] = ()) -> tuple[str
     try:
         start_guest(turn, record.incarnation.hex(), memory, turn.state.zone_id or free_zone_id(turn))
     except (PortableError, OSError):
-        change_state(turn, HostDataState.INSTALLED)
-        turn.save(ZoneState.INSTALLED)
+        is_suspended = bool(memory) and not _has_written_since(turn, memory)
+        _save_stopped(turn, record.suspend_image_digest if is_suspended else None)
         raise
     if record.suspend_image_digest:
         for path in turn.placement.memory_paths():
@@ -50,20 +52,35 @@ def boot(turn: Turn, *, fresh: bool, options: tuple[str, ...] = ()) -> tuple[str
 
 
 def halt(turn: Turn) -> tuple[str, ...]:
-    """End the guest. A zone that another host has taken meanwhile is left unavailable here, its host data alone."""
+    """End the guest. A zone that another host has taken meanwhile is left unavailable here, its host data alone.
+
+    Return why host data was left alone, as warnings. What is suspended stays so: a zone that was ready never ran.
+    """
+    refused = _stop(turn)
+    return tuple(refused.text.splitlines()) if refused else ()
+
+
+def _stop(turn: Turn) -> Refused | None:
+    """End the guest and let host data say so; return why it does not. Raises: Refused GUEST, HostDataError."""
     guest = turn.state.guest
     if not guests.end(guest) and not guests.kill(guest):
         raise Refused("GUEST", said(turn.placement.zone, "the zone does not stop"))
     # Whatever host data says, the guest is gone: that is what the next verb must find.
     turn.save(ZoneState.INSTALLED)
     try:
-        usable_record(turn.host, turn.placement, turn.look())
+        record = _own_record(turn)
     except Refused as refused:
         if refused.unavailable:
             turn.save(ZoneState.UNAVAILABLE)
-        return tuple(refused.text.splitlines())
-    change_state(turn, HostDataState.INSTALLED)
-    return ()
+        return refused
+    _save_stopped(turn, record.suspend_image_digest)
+    return None
+
+
+def _save_stopped(turn: Turn, digest: bytes | None) -> None:
+    """Let host data and this host say that no guest runs; digest: of the memory that the next boot resumes from."""
+    change_state(turn, HostDataState.SUSPENDED if digest else HostDataState.INSTALLED, suspend_image_digest=digest)
+    turn.save(ZoneState.INSTALLED, auxiliary=(str(AuxiliaryState.SUSPENDED),) if digest else ())
 
 
 def shutdown(turn: Turn) -> tuple[str, ...]:
@@ -80,9 +97,9 @@ def restart(turn: Turn) -> tuple[str, ...]:
 
 def reboot(turn: Turn) -> tuple[str, ...]:
     """End the guest and boot the zone anew."""
-    lines = halt(turn)
-    if lines:
-        raise Refused("IN_USE", "".join(f"{line}\n" for line in lines))
+    refused = _stop(turn)
+    if refused:
+        raise refused
     return boot(turn, fresh=True)
 
 
@@ -163,6 +180,22 @@ def _memory(turn: Turn, record: Record) -> bytes:
     zone_uuid = turn.placement.stored_state().zone_uuid
     assert zone_uuid is not None
     return suspension.unseal(path.read_bytes(), zone_key=turn.writer().zone_key, zone_uuid=zone_uuid.bytes)
+
+
+def _has_written_since(turn: Turn, memory: bytes) -> bool:
+    """Return whether a guest wrote more than `memory` knows of; one that resumed from it would write over that.
+
+    What cannot be read or is torn may be such a block.
+    """
+    known = memory_of(memory).sequence
+    try:
+        fd = os.open(turn.host.path_of(turn.placement.boot_devices()[0].uri), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return any(one.block is None or one.block.sequence > known for one in blocks.walk(fd))
+        finally:
+            os.close(fd)
+    except (PortableError, OSError):
+        return True
 
 
 def free_zone_id(turn: Turn) -> int:

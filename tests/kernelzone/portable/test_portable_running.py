@@ -18,6 +18,7 @@ from portable_lab import Lab, must
 
 from kernelzone.facts import Outcome
 from kernelzone.portable import blocks, fsck, guests, verbs
+from kernelzone.portable.errors import PortableError
 from kernelzone.portable.turn import Turn
 from kernelzone.states import NEXT, Verb, ZoneState
 
@@ -290,6 +291,57 @@ def test_a_zone_that_does_not_start_is_installed_again(lab: Lab) -> None:
     assert (outcome.is_done, outcome.code) == (False, "GUEST")
     assert lab.global2.placement_facts("kzone1").state == "installed"
     assert lab.global2.read("kzone1")[0].record.state == "installed"
+
+
+def test_a_halt_of_a_suspended_zone_that_was_made_ready_keeps_its_memory(lab: Lab) -> None:
+    lab.running()
+    must(verbs.suspend(lab.global2, "kzone1"))
+    last = written(lab)[-1]
+    must(verbs.ready(lab.global2, "kzone1"))
+
+    must(verbs.halt(lab.global2, "kzone1"))
+
+    record = lab.global2.read("kzone1")[0].record
+    assert (record.state, record.is_suspended) == ("suspended", True)
+    assert lab.global2.placement_facts("kzone1").auxiliary == ("suspended",)
+    must(verbs.boot(lab.global2, "kzone1"))
+    assert next(one for one in written(lab) if one.sequence == last.sequence + 1).previous == last.digest
+
+
+@pytest.mark.parametrize("when", ["before it wrote", "after it wrote"])
+def test_a_resume_that_fails_keeps_the_memory_unless_a_guest_wrote_since(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    lab.running()
+    must(verbs.suspend(lab.global2, "kzone1"))
+    go = guests.go
+
+    def slow(waiting: guests.Waiting, memory: bytes) -> None:
+        if when == "after it wrote":
+            go(waiting, memory)
+            guests.kill(waiting.process)
+        else:
+            guests.give_up(waiting)
+        raise PortableError("GUEST", "the zone did not start in time")
+
+    monkeypatch.setattr(guests, "go", slow)
+    assert verbs.boot(lab.global2, "kzone1").code == "GUEST"
+    monkeypatch.undo()
+
+    assert lab.global2.read("kzone1")[0].record.is_suspended is (when == "before it wrote")
+    must(verbs.boot(lab.global2, "kzone1"))
+    assert fsck.check(lab.storage_path()).is_clean
+
+
+def test_a_reboot_says_why_host_data_was_left_alone(lab: Lab) -> None:
+    lab.running()
+    with lab.storage_path().open("r+b") as image:
+        image.write(bytes(4096))
+
+    outcome = verbs.reboot(lab.global2, "kzone1")
+
+    assert outcome.code == "HD_NOT_CLEAN"
+    assert lab.global2.placement_facts("kzone1").state == "unavailable"
 
 
 VERBS: dict[Verb, Callable[[Lab], Outcome]] = {
