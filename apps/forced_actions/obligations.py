@@ -26,7 +26,9 @@ _NOTHING: Final = hashlib.sha256(b"[]").hexdigest()
 def sign_obligations(key: Ed25519PrivateKey) -> int:
     """Return for how many agents what their hosts have lost has changed, and was signed anew."""
     owed = _owed()
-    known = dict(SignedObligations.objects.values_list("agent", "content_sha256"))
+    # what a suspended agent was told stays: trusted again, it must not hear first that its hosts have lost nothing
+    told = SignedObligations.objects.filter(agent__state=Agent.State.TRUSTED)
+    known = dict(told.values_list("agent", "content_sha256"))
     changed = 0
     for agent in sorted({*owed, *known}):
         lost = tuple(owed.get(agent, ()))

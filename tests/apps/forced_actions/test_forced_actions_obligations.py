@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from apps.conflicts.models import Conflict, Obligation
 from apps.conflicts.obligations import Loss, open_obligation
+from apps.fleet.agents import resume_agent, suspend_agent
 from apps.fleet.models import Host
 from apps.forced_actions.obligations import sign_obligations
 from apps.history.models import Event
@@ -70,6 +71,19 @@ def test_a_takeover_obliges_its_loser_and_the_signer_tells_the_losers_agent(flee
     assert events("obligation.open")[0]["also"][1] == {"kind": "host", "id": LOSER}
     assert open_kinds() == set(), "a loser that is away is no conflict"
     assert sign_obligations(fleet.authority) == 0, "nothing has changed"
+
+
+def test_an_agent_that_was_suspended_meanwhile_never_hears_that_nothing_was_lost(
+    fleet: Any, taken: Obligation, ines: Any
+) -> None:
+    before = signed(fleet)
+    loser = Host.objects.get(owner_hostid=LOSER).agent
+    assert loser is not None
+    suspend_agent(loser.pk, actor=ines, reason="A copy of it was heard.")
+    assert signed(fleet) == before
+
+    resume_agent(loser.pk, actor=ines, reason="The copy was switched off.")
+    assert signed(fleet) == before
 
 
 def test_a_loser_that_comes_back_is_a_conflict_until_its_agent_confirms(fleet: Any, taken: Obligation) -> None:
