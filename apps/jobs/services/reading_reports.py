@@ -24,6 +24,7 @@ from kernelzone.orders import (
     Kind,
     OrderError,
     Report,
+    ReportState,
     read_heartbeat,
     read_report,
     read_result,
@@ -185,7 +186,8 @@ def _digest(result: dict[str, Any]) -> str:
 
 def _read_unchanged(item: Item, kind: Kind, news: set[int]) -> None:
     """An inspection that found what its order named says no more; what became known meanwhile counts more than it."""
-    if kind is not Kind.INSPECT or item.job is None or item.said.code != UNCHANGED:
+    is_said = (item.said.state, item.said.code) == (ReportState.DONE, UNCHANGED)
+    if kind is not Kind.INSPECT or item.job is None or not is_said:
         return
     item.state_sha256 = item.job.args["known_state"] or ""
     if not item.state_sha256:

@@ -134,6 +134,14 @@ def test_a_slow_answer_confirms_what_was_young_when_it_was_asked(take_in, signin
     assert CONFIRMED == [HOSTID]
 
 
+@pytest.mark.parametrize("state", ["failed", "refused", "unknown"])
+def test_an_inspection_that_did_not_come_to_its_end_confirms_nothing(take_in, signing_agent, host, known, state):
+    job = swept()
+    take_in(signing_agent.answer(job, state, code="UNCHANGED"))
+    job.refresh_from_db()
+    assert (CONFIRMED, TAKEN, job.state) == ([], [], state)
+
+
 def test_unchanged_to_an_order_that_named_no_state_is_put_aside(take_in, signing_agent, host):
     job = swept()
     take_in(unchanged(signing_agent, job))
