@@ -6,14 +6,12 @@ Source: agent.md, "Celery settings (measured, not defaults)".
 from __future__ import annotations
 
 import logging
-import math
 import os
 import signal
 import threading
-import time
 import warnings
 from collections import deque
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, Final
 
 from celery import Celery
@@ -120,20 +118,32 @@ def celery_app(agent: Agent, pulse: Pulse | None = None) -> Celery:
 def execute_each(agent: Agent, others: Executor, text: str) -> None:
     """Do what every order of a message says, one a line; return when all are done. The rest of the queue waits.
 
-    Hosts that answer at once are quickest asked by one thread; when they turn out to be slow, `others` help.
+    Hosts that answer at once are quickest asked by one thread; when that takes long, be it for the very first of them,
+    `others` help.
     """
     envelopes = text.split("\n")
     if len(envelopes) == 1 or len(envelopes) > MOST_ORDERS_A_MESSAGE:
         execute(agent, text)  # which refuses what is no envelope
         return
-    waiting = deque(envelopes)
-    _work_off(agent, waiting, until=time.monotonic() + ALONE_S)
-    for done in [others.submit(_work_off, agent, waiting) for _ in range(min(len(waiting), MOST_SLOW))]:
-        done.result()
+    waiting, is_done = deque(envelopes), threading.Event()
+    calling = others.submit(_call_help, agent, others, waiting, is_done)
+    _work_off(agent, waiting)
+    is_done.set()
+    helpers = [] if calling.cancel() else calling.result()
+    for helper in helpers:
+        if not helper.cancel():
+            helper.result()
 
 
-def _work_off(agent: Agent, waiting: deque[str], until: float = math.inf) -> None:
-    while time.monotonic() < until:
+def _call_help(agent: Agent, others: Executor, waiting: deque[str], is_done: threading.Event) -> list[Future[None]]:
+    """Return who helps, once one thread was not done in a moment."""
+    if is_done.wait(ALONE_S):
+        return []
+    return [others.submit(_work_off, agent, waiting) for _ in range(min(len(waiting), MOST_SLOW))]
+
+
+def _work_off(agent: Agent, waiting: deque[str]) -> None:
+    while True:
         try:
             envelope = waiting.popleft()
         except IndexError:
