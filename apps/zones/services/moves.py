@@ -24,6 +24,8 @@ from kernelzone.words import HostId, WordError, host_id, shown
 from kernelzone.zoneadm import migration_target
 
 _MAY_GO: Final = ("installed", "ready", "running")
+# what a return brings back is here no more than configured
+_MAY_COME: Final = ("configured", "unavailable")
 
 
 @transaction.atomic(durable=True)
@@ -69,9 +71,10 @@ def migrate_zone(
 def evacuate_host(owner_hostid: str, *, dry_run: bool, every_zone: bool, is_return: bool, actor: Any) -> Job:
     """Return the new job by which a host sends its zones to their evacuation targets, or brings them back.
 
-    Raises: NotFound, NotAllowed, ZoneBlocked for any zone that would go, and what `insert_job` raises.
+    Raises: NotFound, NotAllowed, ZoneBlocked for any zone that may go or come, and what `insert_job` raises.
     """
-    here = Placement.objects.filter(host__owner_hostid=owner_hostid, gone_at=None, state__in=_MAY_GO)
+    states = _MAY_COME if is_return else _MAY_GO
+    here = Placement.objects.filter(host__owner_hostid=owner_hostid, gone_at=None, state__in=states)
     zones = Zone.objects.select_for_update(no_key=True).filter(pk__in=list(here.values_list("zone", flat=True)))
     going = list(zones.order_by("pk"))  # locked before the host, as everywhere
     host = host_for_update(owner_hostid, actor=actor, permission="zones.run")

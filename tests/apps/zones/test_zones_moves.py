@@ -109,6 +109,16 @@ def test_a_zone_with_an_open_forced_action_goes_nowhere(kzone1: Zone, olga: Any,
     assert not Job.objects.filter(host__owner_hostid=GLOBAL2).exists()
 
 
+def test_a_zone_with_an_open_forced_action_is_not_brought_back(
+    kzone1: Zone, olga: Any, client_of: Any, settings: Any
+) -> None:
+    settings.ZONE_BLOCKERS = ["test_zones_moves.blocked"]
+    client = client_of(olga)
+    assert code(evacuate(client, owner_hostid=GLOBAL1, is_return=True)) == (409, "zone_blocked")
+    assert evacuate(client, is_return=True).status_code == 202  # it is at home there: nothing of it would come
+    assert not Job.objects.filter(host__owner_hostid=GLOBAL1).exists()
+
+
 def blocked(zone: Zone) -> str:
     return "a forced action is open" if zone.name == "kzone1" else ""
 
