@@ -19,6 +19,7 @@ from kzagent.guard import Guard
 from kzagent.host_states import HostStates
 from kzagent.identity import Settings
 from kzagent.journal import Journal
+from kzagent.last_said import LastSaid
 from kzagent.link import Link
 from kzagent.obligations import KeptObligations
 from kzagent.remembered import FORGET_OTHERS_AFTER_S
@@ -50,13 +51,12 @@ class Agent:
     stopping: threading.Event = field(default_factory=threading.Event)
     dropped: Counter[str] = field(default_factory=Counter)
 
+    last_said: LastSaid = field(default_factory=LastSaid)
+    guard: Guard = field(init=False)
+
     def __post_init__(self) -> None:
         self.authority.on_withdrawn = self.withdraw
-
-    @property
-    def guard(self) -> Guard:
-        """The return guard of its hosts."""
-        return Guard(self.obligations, self.at_work)
+        self.guard = Guard(self.obligations, self.at_work)
 
     def drop(self, code: str, message: str) -> None:
         """Count a message that is not answered, and say so."""

@@ -30,6 +30,7 @@ from kzagent.authority import MAX_CLOCK_DIFFERENCE_S
 from kzagent.case import Case
 from kzagent.errors import JournalError, LinkError, NotForUs, OrderRefused, Stopping
 from kzagent.evidence import look_before_force
+from kzagent.identity import SETTINGS_NAME
 from kzagent.intents import Deadline
 from kzagent.journal import Standing
 
@@ -111,7 +112,8 @@ def check_replay(case: Case) -> None:
 def check_kind(case: Case) -> None:
     """6: a kind that the agent's own file allows. KIND."""
     if case.order.kind not in case.agent.settings.kinds:
-        raise OrderRefused("KIND", f"this agent does not accept {case.order.kind}")
+        hint = f"to allow it, add it to kinds in its {SETTINGS_NAME} and start it again"
+        raise OrderRefused("KIND", f"this agent's own file does not accept {case.order.kind}; {hint}")
 
 
 def check_zone(case: Case) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from kernelzone.facts import HeldBack, Outcome, PlacementFacts, ReadingFacts, RegionStatus
 from kernelzone.orders import ConfigurationText, InspectResult
-from kernelzone.words import ZoneName
+from kernelzone.words import HostId, ZoneName
 from kzagent.agent import Agent, placement_of
 from kzagent.drivers import ZoneDriver
 from kzagent.errors import DriverError
 from kzagent.remembered import OwnReading, SeenGeneration, high_water, high_waters, keep_readings, raise_high_water
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def read_zone(agent: Agent, driver: ZoneDriver, zone: ZoneName) -> tuple[ReadingFacts, ...]:
@@ -66,17 +70,27 @@ def _seen(agent: Agent, driver: ZoneDriver) -> InspectResult:
     readings: list[ReadingFacts] = []
     configurations: list[ConfigurationText] = []
     for placement in placements:
-        # One zone that cannot be asked, perhaps deleted just now, must not hide the others.
-        try:
-            configurations.append(driver.configuration(placement.zone))
-            readings.extend(
-                driver.read(placement.zone, marks.get(placement.zone_uuid, 0) if placement.zone_uuid else 0)
-            )
-        except DriverError as error:
-            logger.warning("zone %s of host %s: %s", placement.zone, driver.owner_hostid, error)
+        zone, mark = placement.zone, marks.get(placement.zone_uuid, 0) if placement.zone_uuid else 0
+        place = (driver.owner_hostid, zone)
+        configurations.extend(_of_one(agent, (*place, "configuration"), partial(driver.configuration, zone)))
+        for found in _of_one(agent, (*place, "host data"), partial(driver.read, zone, mark)):
+            readings.extend(found)
     if _has_learned(placements, readings):
         placements = tuple(driver.placements())
     return InspectResult(driver.host(), placements, tuple(readings), tuple(configurations))
+
+
+def _of_one(agent: Agent, about: tuple[HostId, ZoneName, str], ask: Callable[[], T]) -> tuple[T, ...]:
+    """Return what is asked of one zone, () when it cannot be answered: a zone deleted just now hides no other one."""
+    found: tuple[T, ...] = ()
+    why = None
+    try:
+        found = (ask(),)
+    except DriverError as error:
+        why = str(error)
+    if agent.last_said.is_new(about, why):
+        logger.warning("host %s, zone %s, %s: %s", *about, why)
+    return found
 
 
 def keep(agent: Agent, driver: ZoneDriver, readings: Sequence[ReadingFacts], began_ms: int) -> None:

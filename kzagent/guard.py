@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from kernelzone.facts import HeldBack, Outcome, PlacementFacts, ReadingFacts
 from kernelzone.obligations import Obligation
 from kernelzone.standing import BY_OBLIGATION, NOT_CONFIGURED, UNKNOWN, Held, may_run, why_held
 from kernelzone.states import ZoneState
-from kernelzone.words import ZoneName
+from kernelzone.words import HostId, ZoneName
+from kzagent.asking import MOST_AT_ONCE, ask_each
 from kzagent.drivers import ZoneDriver
 from kzagent.errors import DriverError
+from kzagent.last_said import LastSaid
 from kzagent.obligations import KeptObligations
 from kzagent.zones_at_work import ZonesAtWork
 
@@ -31,6 +34,7 @@ class Guard:
     def __init__(self, obligations: KeptObligations, at_work: ZonesAtWork) -> None:
         self._obligations = obligations
         self._at_work = at_work
+        self._last_said = LastSaid()
 
     def hold_back(
         self, driver: ZoneDriver, placements: Sequence[PlacementFacts], readings: Iterable[ReadingFacts]
@@ -49,10 +53,20 @@ class Guard:
             named.add(obligation)
             why = why_held(placement, driver.owner_hostid, by_zone.get(placement.zone, ()), obligation)
             kept = self._kept_from_booting(driver, placement, obligation) if why is not None else None
-            if why is not None and kept is not None:
-                held.append(_told(kept, why, obligation))
+            found = _held_back(kept, why, obligation) if why is not None and kept is not None else None
+            self._say_it_runs((driver.owner_hostid, placement.zone), found)
+            if found is not None:
+                held.append(found)
         missing = (one for one in self._obligations.of_host(driver.owner_hostid) if one not in named)
         return (*held, *(_missing(driver, one) for one in missing))
+
+    def _say_it_runs(self, place: tuple[HostId, ZoneName], one: HeldBack | None) -> None:
+        """Say that a lost zone may be running, when that is news: nobody but a person may end it."""
+        said = None
+        if one is not None and may_run(one.state):
+            said = f"was taken by {one.owner_hostid} and is {one.state} here"
+        if self._last_said.is_new(place, said):
+            logger.error("zone %s of host %s %s", place[1], place[0], said)
 
     def _kept_from_booting(
         self, driver: ZoneDriver, placement: PlacementFacts, obligation: Obligation | None
@@ -94,9 +108,7 @@ def _tell(driver: ZoneDriver, zone: ZoneName, what: str, outcome: Outcome) -> No
     logger.log(level, "zone %s was taken from host %s: %s: %s", zone, driver.owner_hostid, what, outcome.code)
 
 
-def _told(placement: PlacementFacts, held: Held, obligation: Obligation | None) -> HeldBack:
-    if may_run(placement.state):
-        logger.error("zone %s was taken by %s and is %s here", placement.zone, held.owner_hostid, placement.state)
+def _held_back(placement: PlacementFacts, held: Held, obligation: Obligation | None) -> HeldBack:
     name = obligation.obligation if obligation is not None else None
     return HeldBack(placement.zone, held.why, held.owner_hostid, name, placement.state, placement.autoboot)
 
@@ -133,8 +145,12 @@ def guard_host(guard: Guard, driver: ZoneDriver) -> tuple[HeldBack, ...]:
 
 
 def guard_hosts(guard: Guard, drivers: Iterable[ZoneDriver]) -> list[tuple[ZoneDriver, tuple[HeldBack, ...] | None]]:
-    """Return for every host what is held back there; None for one that is silent or could not be asked."""
-    return [(driver, _guarded(guard, driver)) for driver in drivers]
+    """Return for every host what is held back there; None for one that is silent or could not be asked.
+
+    Slow hosts are asked at once: one after the other two hundred would keep an agent from its orders for an hour.
+    """
+    with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="guard") as pool:
+        return ask_each(pool, drivers, lambda driver: _guarded(guard, driver))
 
 
 def _guarded(guard: Guard, driver: ZoneDriver) -> tuple[HeldBack, ...] | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final
 
 from kernelzone.facts import PlacementFacts
 from kernelzone.orders import Heartbeat, ReportState
 from kernelzone.words import Digest, HostId
 from kzagent.agent import Agent
+from kzagent.asking import MOST_AT_ONCE, ask_each
 from kzagent.drivers import ZoneDriver
 from kzagent.errors import DriverError, JournalError
 from kzagent.evidence import high_water_of, inspect, keep
@@ -22,11 +23,8 @@ from kzagent.reports import Said
 logger = logging.getLogger(__name__)
 
 FORGET_EVERY_S: Final = 600
-# Of hosts whose answers take long: how often they are glanced at, and how many at once.
+# How often hosts whose answers take long are glanced at.
 SLOW_EVERY_MS: Final = 15_000
-MOST_AT_ONCE: Final = 64
-
-T = TypeVar("T")
 
 
 class Watch:
@@ -71,8 +69,8 @@ class Watch:
         """
         wanted = self._agent.link.take_wanted()
         drivers = self._agent.drivers.values()
-        digests = self._each(drivers, lambda driver: self._look(driver, is_wanted=driver.owner_hostid in wanted))
-        hosts: dict[str, Digest] = {owner: digest for owner, digest in digests if digest is not None}
+        found = ask_each(self._slow, drivers, lambda one: self._look(one, is_wanted=one.owner_hostid in wanted))
+        hosts: dict[str, Digest] = {one.owner_hostid: digest for one, digest in found if digest is not None}
         self._agent.reports.say(Said(ReportState.DONE, "HEARTBEAT", result=Heartbeat(hosts)))
 
     def glance(self) -> None:
@@ -84,7 +82,7 @@ class Watch:
         with_slow = self._are_slow_due()
         drivers = self._agent.drivers.values()
         due = [one for one in drivers if with_slow or not one.is_slow or one.owner_hostid in wanted]
-        self._each(due, lambda driver: self._glance(driver, wanted))
+        ask_each(self._slow, due, lambda driver: self._glance(driver, wanted))
 
     def _glance(self, driver: ZoneDriver, wanted: Collection[HostId]) -> None:
         owner_hostid = driver.owner_hostid
@@ -94,14 +92,6 @@ class Watch:
         changed = seen is not None and self._glances.get(owner_hostid) != seen
         if seen is not None and (changed or is_back or owner_hostid in wanted):
             self._look(driver, is_wanted=True)
-
-    def _each(self, drivers: Iterable[ZoneDriver], ask: Callable[[ZoneDriver], T]) -> list[tuple[HostId, T]]:
-        """Return what asking each host brought: quick ones one after the other, slow ones many at once."""
-        every = list(drivers)
-        slow = [one for one in every if one.is_slow]
-        asked = self._slow.map(ask, slow)
-        quick = [(one.owner_hostid, ask(one)) for one in every if not one.is_slow]
-        return quick + list(zip((one.owner_hostid for one in slow), asked, strict=True))
 
     def _are_slow_due(self) -> bool:
         now = self._agent.clock.monotonic_ms()

@@ -188,7 +188,7 @@ def serve(agent: Agent) -> int:
 
 
 def _new_pulse(agent: Agent) -> Pulse:
-    return Pulse(THREADS, 2 * agent.settings.heartbeat_s)
+    return Pulse(threads_of(agent), 2 * agent.settings.heartbeat_s)
 
 
 def _watch_pulse(agent: Agent, pulse: Pulse) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from kernelzone.orders import Kind
 from kzagent.clock import Clock
 from kzagent.errors import SetupError
-from kzagent.identity import SETTINGS_NAME, load_settings
+from kzagent.identity import SETTINGS_NAME, Settings, load_settings
 from kzagent.readiness import broker, hosts, machine, site
 from kzagent.readiness.findings import Finding, missing, ok
 
@@ -42,10 +43,16 @@ def findings(directory: Path) -> Iterator[Finding]:
     except SetupError as error:
         yield missing("settings", str(error), "nothing that agent.json says can be looked at")
         return
-    yield ok("settings", f"{SETTINGS_NAME}: agent {settings.agent}, {len(settings.hosts)} hosts")
+    yield ok("settings", f"{SETTINGS_NAME}: agent {settings.agent}, {len(settings.hosts)} hosts{_refused(settings)}")
     yield machine.packages(settings)
     yield machine.journal(directory)
     yield machine.room(directory)
     yield from hosts.hosts(settings, directory)
     yield from broker.broker(settings)
     yield from site.site(settings, Clock())
+
+
+def _refused(settings: Settings) -> str:
+    """Return which kinds of orders the file refuses: one from before an update does not name the newer ones."""
+    absent = [kind for kind in Kind if kind not in settings.kinds]
+    return f"; its kinds refuse {', '.join(absent)}" if absent else ""

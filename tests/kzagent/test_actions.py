@@ -14,7 +14,9 @@ from kernelzone.host_state import state_digest
 from kernelzone.hostdata import REGION_BYTES
 from kernelzone.orders import Kind, ReportState
 from kernelzone.portable import configuring, verbs
+from kernelzone.words import HostId
 from kzagent import evidence
+from kzagent.errors import DriverError
 from kzagent.host_states import HostStates
 
 ZONE = "kzone2"
@@ -56,6 +58,20 @@ def test_a_zone_that_cannot_be_asked_does_not_hide_the_others(deployment: Deploy
     result = orders.read_result(Kind.INSPECT, deployment.inspected().result)
 
     assert ZONE in [reading.zone for reading in result.readings]
+
+
+def test_a_zone_whose_configuration_cannot_be_read_is_read_all_the_same_and_that_is_said_once(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unparsed(zone: str) -> None:
+        raise DriverError("UNPARSED", "the exported configuration cannot be read")
+
+    monkeypatch.setattr(deployment.agent.drivers[HostId(GLOBAL1)], "configuration", unparsed)
+
+    found = [orders.read_result(Kind.INSPECT, deployment.inspected().result) for _ in range(2)]
+
+    assert [[reading.zone for reading in one.readings] for one in found] == [["kzone1", ZONE]] * 2
+    assert sum("the exported configuration cannot be read" in one.getMessage() for one in caplog.records) == 2
 
 
 def test_storage_that_was_rolled_back_is_told_by_the_agents_own_memory(deployment: Deployment) -> None:

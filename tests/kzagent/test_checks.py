@@ -99,7 +99,9 @@ def test_a_kind_that_the_agents_own_file_does_not_name_is_refused(deployment: De
     deployment.start()
     deployment.send()
 
-    assert refused(deployment, deployment.takeover()) == "KIND"
+    order = deployment.takeover()
+    assert refused(deployment, order) == "KIND"
+    assert "add it to kinds in its agent.json" in deployment.site.about(order.order)[-1].lines[0]
 
 
 def test_a_zone_that_is_not_here_is_refused(deployment: Deployment) -> None:

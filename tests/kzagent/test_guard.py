@@ -178,6 +178,43 @@ def test_a_guest_that_writes_on_is_told_of_and_not_ended(fleet: Fleet, deploymen
     guests.kill(fleet.global2.placement(ZONE).guest())
 
 
+def test_that_a_lost_zone_runs_is_said_once_and_again_when_it_changes(
+    fleet: Fleet, deployment: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    done(verbs.boot(fleet.global2, ZONE))
+    fleet.global2.set_flag(Flag.CUT_OFF)
+    done(verbs.attach(fleet.global1, ZONE, "force-takeover"))
+    fleet.global2.set_flag(Flag.UP)
+
+    for _ in range(3):
+        held(deployment)
+
+    said = f"zone kzone1 of host {GLOBAL2} was taken by {GLOBAL1} and is running here"
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == [said]
+    guests.kill(fleet.global2.placement(ZONE).guest())
+    held(deployment)
+    assert deployment.agent.guard._last_said.is_new((HostId(GLOBAL2), ZONE), said.partition(f"{GLOBAL2} ")[2])
+
+
+def test_slow_hosts_are_guarded_at_once(deployment: Deployment) -> None:
+    meeting = threading.Barrier(8, timeout=10)
+
+    class Slow:
+        is_slow = True
+
+        def __init__(self, number: int) -> None:
+            self.owner_hostid = HostId(f"{number:08x}")
+
+        def is_reachable(self) -> bool:
+            meeting.wait()
+            return False
+
+    hosts = [Slow(number) for number in range(1, 9)]
+    found = guard_hosts(deployment.agent.guard, hosts)  # type: ignore[arg-type]
+
+    assert [(driver, held) for driver, held in found] == [(host, None) for host in hosts]
+
+
 def test_an_order_at_work_on_the_zone_is_left_alone_until_the_next_inspection(
     taken: Fleet, deployment: Deployment
 ) -> None:

@@ -16,6 +16,7 @@ from agent_lab import GLOBAL1, GLOBAL2, Deployment
 from agent_process import Broker, rewrite
 from agent_site import Authority
 
+from kernelzone.orders import Kind
 from kzagent import identity
 from kzagent.__main__ import main
 from kzagent.host_settings import HostSettings, SolarisSettings, Way
@@ -95,6 +96,12 @@ def test_an_agent_that_lacks_nothing_is_told_so_and_nothing_is_changed(
     assert {f"host {GLOBAL1}", f"host {GLOBAL2}"} < set(said)
     assert {name: (ready.directory / name).read_bytes() for name in before} == before
     assert broker.client.llen(f"agent.{ready.uuid}") == 1, "an order was taken"
+
+
+def test_kinds_that_the_file_refuses_are_named(ready: Deployment, checked: Callable[[], Said]) -> None:
+    changed(ready, kinds=tuple(kind for kind in Kind if kind is not Kind.MIGRATE))
+
+    assert "2 hosts; its kinds refuse migrate" in checked()["settings"][1]
 
 
 def test_for_people_it_is_one_line_each(ready: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
