@@ -86,6 +86,7 @@ _WORDS: Final = {
     "zone.disable-autoboot": "asked to switch autoboot of the zone off",
     "zone.held-back": "kept the zone from booting: another host has it",
     "zone.mark-unavailable": "asked to mark the zone unavailable",
+    "zone.migrate": "asked to migrate the zone",
     "zone.owner-changed": "saw the zone change its owner",
     "zone.renamed": "saw the zone under another name",
     "zone.storage-moved": "saw boot storage move to another zone",

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from apps.accounts.second_factor import verify_totp
+from apps.accounts import second_factor
 from apps.base.errors import Fault, NotFound
 from apps.history.actors import SYSTEM
 from apps.history.models import Event
@@ -71,7 +71,8 @@ def failing(request):
 
 @refusals_are_answered("forced-action")
 def guessing(request):
-    verify_totp(request.user, "000000")
+    with second_factor.guessing(request.user):
+        second_factor.verify_totp(request.user, "000000")
     return HttpResponse()
 
 

@@ -83,7 +83,7 @@ def test_a_host_without_an_agent_says_what_to_do(client_of, olga, host):
     Host.objects.update(agent=None)
     response = client_of(olga).post("/api/v1/hosts/848611d4/inspect")
     assert (response.status_code, response.json()["code"]) == (409, "agent_missing")
-    assert "trust_agent" in response.json()["detail"]
+    assert "Enrol the host first" in response.json()["detail"]
 
 
 def test_maintenance_through_the_api(client_of, olga, host):

@@ -28,7 +28,7 @@ def test_a_batch_is_stored_once_and_answered_with_how_far_it_is_held(client, sig
 
     assert first.status_code == 202
     held = {"epoch": "a" * 32, "seq": 2, "missing": [], "wanted": []}
-    assert first.json() == {**held, "beacon": None, "obligations": None}
+    assert first.json() == {**held, "beacon": None, "obligations": None, "authority": []}
     assert again.json()["seq"] == 2
     assert _stored() == 2
 
