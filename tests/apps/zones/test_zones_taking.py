@@ -322,6 +322,20 @@ def test_a_reading_that_says_nothing_new_confirms_the_last_one(fleet: Fleet, lat
     assert all(row.confirmed_at > before[row.pk] for row in Sighting.objects.all())
 
 
+def test_a_host_that_is_as_it_was_confirms_no_reading_that_it_could_not_make_again(fleet: Fleet, later: Any) -> None:
+    fleet.say_states()
+    made = Sighting.objects.get(host__owner_hostid="848611d4").confirmed_at
+    unread = dataclasses.replace(fleet.global2.inspection(), readings=())
+    for _ in range(3):  # from the second time on nothing is new
+        later(seconds=10)
+        fleet.agent._say(None, HostId("848611d4"), "done", "DONE", unread)
+        fleet.agent.say_state(fleet.global3)
+        fleet.take_in()
+
+    assert Sighting.objects.get(host__owner_hostid="848611d4").confirmed_at == made
+    assert Sighting.objects.get(host__owner_hostid="84a1b2c3").confirmed_at > made
+
+
 def test_a_reading_that_comes_late_is_kept_and_is_not_the_present(fleet: Fleet) -> None:
     first = fleet.global2.inspection()
     fleet.agent.seq = 9
