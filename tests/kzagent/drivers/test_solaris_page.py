@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from kernelzone import strict
-from kzagent.enrol_command import HostsFile
 from kzagent.host_settings import HostSettings, Way
+from kzagent.hosts_file import HostsFile
 
 PAGE = Path(__file__).parents[3] / "docs" / "solaris.md"
 
