@@ -6,6 +6,7 @@ import hashlib
 from typing import Final
 from uuid import UUID
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import transaction
 from django.utils import timezone
@@ -15,16 +16,29 @@ from apps.fleet.models import Agent, Host
 from apps.fleet.selectors import deployment_uuid
 from apps.jobs.models import SignedObligations
 from kernelzone import envelope, strict
-from kernelzone.obligations import MOST_OBLIGATIONS, OBLIGATION_TYPE, Obligation, Obligations, write_obligations
+from kernelzone.obligations import (
+    MOST_OBLIGATIONS,
+    OBLIGATION_TYPE,
+    Obligation,
+    ObligationError,
+    Obligations,
+    write_obligations,
+)
 from kernelzone.orders import ZoneRef
 from kernelzone.words import HostId, ZoneName
+
+logger = structlog.get_logger(__name__)
 
 _NOTHING: Final = hashlib.sha256(b"[]").hexdigest()
 
 
 @transaction.atomic(durable=True)
 def sign_obligations(key: Ed25519PrivateKey) -> int:
-    """Return for how many agents what their hosts have lost has changed, and was signed anew."""
+    """Return for how many agents what their hosts have lost has changed, and was signed anew.
+
+    What cannot be written for one agent is logged, and keeps neither the others from hearing nor orders from being
+    signed.
+    """
     owed = _owed()
     # what a suspended agent was told stays: trusted again, it must not hear first that its hosts have lost nothing
     told = SignedObligations.objects.filter(agent__state=Agent.State.TRUSTED)
@@ -33,9 +47,13 @@ def sign_obligations(key: Ed25519PrivateKey) -> int:
     for agent in sorted({*owed, *known}):
         lost = tuple(owed.get(agent, ()))
         digest = hashlib.sha256(strict.canonical(strict.write(lost))).hexdigest() if lost else _NOTHING
-        if known.get(agent) != digest:
+        if known.get(agent) == digest:
+            continue
+        try:
             _sign(agent, lost, digest, key)
             changed += 1
+        except ObligationError as error:
+            logger.error("obligations cannot be signed", agent=str(agent), why=str(error))
     return changed
 
 

@@ -86,6 +86,18 @@ def test_an_agent_that_was_suspended_meanwhile_never_hears_that_nothing_was_lost
     assert signed(fleet) == before
 
 
+def test_an_obligation_that_cannot_be_written_keeps_the_signer_from_nothing_else(
+    fleet: Any, taken: Obligation, caplog: pytest.LogCaptureFixture
+) -> None:
+    Obligation.objects.update(zone_name="no zone's name")
+    assert sign_obligations(fleet.authority) == 0
+    assert not SignedObligations.objects.exists()
+    assert "obligations cannot be signed" in caplog.text
+
+    Obligation.objects.update(zone_name="kzone1")
+    assert len(signed(fleet).obligations) == 1
+
+
 def test_a_loser_that_comes_back_is_a_conflict_until_its_agent_confirms(fleet: Any, taken: Obligation) -> None:
     comes_back(fleet, "installed", autoboot=True)
     assert open_kinds() == {"return-pending"}
