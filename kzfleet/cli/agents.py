@@ -45,6 +45,8 @@ def enrol_token(
 ) -> None:
     """Make a join token for one new agent of these hosts; it is shown once and ends in 15 minutes."""
     wanted = [_host(text) for text in hosts]
+    if out is not None and os.path.lexists(out):
+        raise CliError(f"{out} is there already: a secret is never overwritten", "Name another file.", MISUSED)
     made = client.from_environment().post("join-tokens", {"hosts": wanted})
     token = made["token"]
     if out is not None:

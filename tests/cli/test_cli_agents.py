@@ -44,6 +44,14 @@ def test_a_token_is_printed_once_for_hosts_that_are_named(ask):
     assert ask("enrol-token", "a:b:c:d:e").status == 2
 
 
+def test_no_token_is_made_for_a_file_that_is_there_already(ask, tmp_path):
+    out = tmp_path / "token"
+    out.symlink_to(tmp_path / "elsewhere")
+    made = ask("enrol-token", "0badcafe", "--out", str(out))
+    assert (made.status, "never overwritten" in made.err) == (2, True)
+    assert not JoinToken.objects.exists()
+
+
 def test_a_new_agent_is_listed_first_and_confirmed_with_its_words(ask, pending):
     listed = ask("agents")
     assert listed.out.splitlines()[1].split()[1:4] == ["east", "pending", "0badcafe"]
