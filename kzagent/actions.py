@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from kernelzone import zoneadm
-from kernelzone.facts import InUse, Outcome, RegionStatus
+from kernelzone.facts import Outcome, RegionStatus
 from kernelzone.orders import (
     UNCHANGED,
     EvacuateArgs,
@@ -17,20 +17,18 @@ from kernelzone.orders import (
     MigrateArgs,
     ProbeResult,
     ReportState,
-    VerbResult,
     WithdrawResult,
 )
 from kernelzone.standing import why_held
 from kernelzone.states import ACTIVE, Verb, ZoneState
 from kernelzone.words import WordError
-from kzagent.agent import placement_of
 from kzagent.case import Case
-from kzagent.drivers import STILL_RUNNING
 from kzagent.errors import OrderRefused, Stopping
 from kzagent.evidence import high_water_of, inspect, keep, note_high_water, read_zone
 from kzagent.forced import run_forced
 from kzagent.remembered import high_water
 from kzagent.reports import Said
+from kzagent.verb_report import verb_ended
 
 MAX_WINDOW_S: Final = 600
 MAX_CONFIGURATION: Final = 32 * 1024
@@ -178,29 +176,7 @@ def run_withdraw(case: Case) -> Said:
 
 
 def _after_verb(case: Case, outcome: Outcome) -> Said:
-    readings = read_zone(case.agent, case.driver, case.zone)
-    placement = placement_of(case.driver, case.zone)
-    return Said(
-        _state(outcome),
-        outcome.code,
-        case.order.owner_hostid,
-        lines=outcome.lines,
-        result=VerbResult(outcome, placement, readings, _in_use(outcome)),
-        high_water=high_water_of(case.agent, readings),
-    )
-
-
-def _state(outcome: Outcome) -> ReportState:
-    """Return how the order ended: a verb whose end nobody saw has not failed, it may still be at work."""
-    if outcome.code == STILL_RUNNING:
-        return ReportState.UNKNOWN
-    return ReportState.DONE if outcome.is_done else ReportState.FAILED
-
-
-def _in_use(outcome: Outcome) -> InUse | None:
-    """Return the six fields of an in-use message among the lines, None when there is none."""
-    found = zoneadm.parse_in_use("\n".join(outcome.lines))
-    return found.facts() if found else None
+    return verb_ended(case.agent, case.order.owner_hostid, case.zone, outcome)
 
 
 ACTIONS: Final[Mapping[Kind, Callable[[Case], Said]]] = {

@@ -9,6 +9,7 @@ or older than what the site holds, begins a new epoch, and every reading made be
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import sqlite3
@@ -18,8 +19,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from kernelzone.orders import Effect, Order
-from kernelzone.words import Digest
+from kernelzone.orders import Effect, Kind, Order
+from kernelzone.words import Digest, HostId, ZoneName
 from kzagent.database import Database
 from kzagent.errors import JournalError
 
@@ -35,6 +36,15 @@ class Standing(Enum):
     SAME = "same"  # the same bytes came before
     OTHER = "other"  # the id came before, with other bytes
     WITHDRAWN = "withdrawn"  # taken back before it came
+
+
+class Acting(NamedTuple):
+    """One order that changes something and was begun. `zone`: None when it is about the whole host."""
+
+    order: UUID
+    kind: Kind
+    owner_hostid: HostId
+    zone: ZoneName | None
 
 
 class Outgoing(NamedTuple):
@@ -153,13 +163,28 @@ class Journal:
         with self.database.writing() as rows:
             rows.execute("DELETE FROM orders WHERE id = ? AND state = 'accepted'", (str(order),))
 
-    def forget_unfinished(self) -> int:
-        """Return how many orders were forgotten that a crash ended before INTENT: they may come again."""
+    def acting(self) -> list[Acting]:
+        """Return the orders that were acting, without INTENT, when the agent was stopped."""
+        found = self.database.rows(
+            "SELECT id, kind, owner_hostid, zone FROM orders WHERE state = 'acting' AND effect != ?"
+            " AND id NOT IN (SELECT order_id FROM intents)",
+            str(Effect.READ_ONLY),
+        )
+        return [Acting(UUID(row[0]), Kind(row[1]), HostId(row[2]), row[3] and ZoneName(row[3])) for row in found]
+
+    def forget_unfinished(self, keep: Iterable[UUID] = ()) -> int:
+        """Return how many orders were forgotten that a crash ended before INTENT: they may come again.
+
+        keep: those of `acting` that are to be settled instead.
+        """
+        kept = json.dumps([str(order) for order in keep])
         with self.database.writing() as rows:
             # an order that came withdrawn and was not answered yet is answered when it comes again
             rows.execute("UPDATE orders SET sha256 = NULL WHERE state = 'withdrawn'")
             gone = rows.execute(
                 "DELETE FROM orders WHERE state IN ('accepted', 'acting') AND id NOT IN (SELECT order_id FROM intents)"
+                " AND id NOT IN (SELECT value FROM json_each(?))",
+                (kept,),
             )
             return gone.rowcount
 

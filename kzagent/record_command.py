@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from pathlib import Path
 
 from kernelzone import transcripts
@@ -64,15 +63,12 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _recorded(parsed: argparse.Namespace) -> Bundle:
     if parsed.agent is None:
-        with tempfile.TemporaryDirectory() as directory:
-            place = Place(parsed.commands, parsed.logs)
-            return _bundle(LocalTransport(Path(directory)), place, parsed.pseudonyms)
+        return _bundle(LocalTransport(), Place(parsed.commands, parsed.logs), parsed.pseudonyms)
     solaris = _host(parsed)
     if solaris.rad is not None:
         return record_rad(RadClient(solaris.rad), pseudonyms=parsed.pseudonyms)
-    directory = parsed.agent.absolute() / "solaris" / solaris.owner_hostid
     place = Place(solaris.commands, solaris.logs or recording.LOGS)
-    return _bundle(open_transport(solaris, directory), place, parsed.pseudonyms)
+    return _bundle(open_transport(solaris), place, parsed.pseudonyms)
 
 
 def _bundle(transport: Transport, place: Place, pseudonyms: bool) -> Bundle:

@@ -1,12 +1,13 @@
 """What an agent does at its start with what a crash left: agent.md, "After a crash", row by row.
 
 no INTENT                     forgotten: the order may come again while it is valid
+no INTENT, verb begun         its end is waited for and reported, and the verb never begun again (`cut_off`)
 INTENT, host data unchanged   not-applied; the order stays burned
 INTENT, slot A mine or torn   slot A is restored byte for byte, not-applied
 slot A mine, slot B torn      finished while the order is valid, else unknown
 both slots mine               done, attach pending: a person starts the attach
 another's record, SPLIT       nothing is touched: lost or unknown
-attach begun                  unknown, with a reading that settles it
+attach begun                  waited for while it is at work; unknown, with a reading that settles it
 report stored, not sent       the outbox sends it
 """
 
@@ -21,6 +22,7 @@ from kernelzone.facts import Outcome
 from kernelzone.hostdata import Outcome as ClaimEnd
 from kernelzone.orders import ReportState, VerbResult
 from kzagent.agent import Agent, placement_of
+from kzagent.cut_off import cut_off, settle
 from kzagent.drivers import ZoneDriver
 from kzagent.errors import DriverError, JournalError
 from kzagent.evidence import high_water_of, read_zone
@@ -38,9 +40,13 @@ def recover(agent: Agent) -> None:
 
     Raises: JournalError.
     """
-    forgotten = agent.journal.forget_unfinished()
+    left = cut_off(agent)
+    forgotten = agent.journal.forget_unfinished(keep=[acting.order for acting in left])
     if forgotten:
         logger.info("%d orders that a stop interrupted may come again", forgotten)
+    for acting in left:
+        if not settle(agent, acting):
+            agent.unsettled.add(acting.order)
     for order, intents in _open_by_order(agent).items():
         if not _recover_order(agent, intents):
             agent.unsettled.add(order)
@@ -53,6 +59,9 @@ def recover_unsettled(agent: Agent) -> None:
     """
     if not agent.unsettled:
         return
+    for acting in agent.journal.acting():
+        if acting.order in agent.unsettled and settle(agent, acting):
+            agent.unsettled.discard(acting.order)
     for order, intents in _open_by_order(agent).items():
         if order in agent.unsettled and _recover_order(agent, intents):
             agent.unsettled.discard(order)

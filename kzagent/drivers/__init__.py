@@ -20,6 +20,10 @@ Say = Callable[[str], None]
 
 STILL_RUNNING: Final = "STILL_RUNNING"
 """The code of an Outcome whose end was not seen: the verb may still be at work."""
+NOTHING_BEGUN: Final = "NOTHING_BEGUN"
+"""The code of a DriverError: no verb waits to be settled."""
+END_UNSEEN: Final = "END_UNSEEN"
+"""The code of an Outcome of a verb that is at work no more, and whose end nobody saw."""
 
 
 class ForcedClaim(NamedTuple):
@@ -77,6 +81,18 @@ class ZoneDriver(Protocol):
 
     def run(self, verb: Verb, zone: ZoneName, high_water: int) -> Outcome:
         """Return how a verb ended; host data of a generation below `high_water` is a ROLLBACK, and refused."""
+
+    def begun(self, zone: ZoneName | None) -> str | None:
+        """Return the verb that was begun on the zone (None: on the whole host) and whose end was not seen, else None.
+
+        Directly after a start of the agent: one that a stop has cut off.
+        """
+
+    def settle_begun(self, zone: ZoneName) -> Outcome:
+        """Return how such a verb ended, END_UNSEEN when that cannot be told. It is settled, and `begun` no more.
+
+        Raises: DriverError STILL_RUNNING while it is at work, NOTHING_BEGUN.
+        """
 
     def mark_unavailable(self, zone: ZoneName) -> Outcome:
         """Return how marking an installed zone unavailable ended: it boots no more before it is attached again.

@@ -38,7 +38,7 @@ from kernelzone.portable.placement import Placement
 from kernelzone.states import Verb, ZoneState
 from kernelzone.suri import SuriError
 from kernelzone.words import Digest, HostId, WordError, ZoneName
-from kzagent.drivers import ForcedClaim, Say
+from kzagent.drivers import NOTHING_BEGUN, ForcedClaim, Say
 from kzagent.errors import DriverError
 
 SAMPLE_INTERVAL_S: Final = 0.5
@@ -131,6 +131,14 @@ class PortableDriver:
             ended = evacuating.evacuate(self._host, wishes, agent=self._agent, say=say)
         moved = (ZoneMoved(one.zone, one.fate.lower(), one.target, one.error) for one in ended.zones)
         return EvacuateResult(ended.outcome, tuple(moved))
+
+    def begun(self, zone: ZoneName | None) -> str | None:
+        """Return None: verbs end with this process, and the host itself settles what they leave."""
+        return None
+
+    def settle_begun(self, zone: ZoneName) -> Outcome:
+        """Refuse: nothing outlives this process."""
+        raise DriverError(NOTHING_BEGUN, "no verb was begun there")
 
     def mark_unavailable(self, zone: ZoneName) -> Outcome:
         """Return how marking an installed zone unavailable ended; one that is so already stays so."""

@@ -6,7 +6,7 @@ import calendar
 import re
 import time
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
 from uuid import UUID
 
@@ -106,9 +106,15 @@ class CommandPort:
         found = _DATASET.match(said.stdout.splitlines()[-1]) if said.exit_code == 0 and said.stdout.strip() else None
         return found[1] if found else None
 
-    def run(self, zone: ZoneName, words: Sequence[str], patience_s: float) -> Finished:
+    def run(self, zone: ZoneName, words: Sequence[str], patience_s: float, place: Path) -> Finished:
         """Return how `zoneadm -z ZONE WORDS` ended."""
-        return self._transport.run(self._vector(["zoneadm", "-z", zone, *words]), patience_s)
+        return self._transport.run(self._vector(["zoneadm", "-z", zone, *words]), patience_s, place)
+
+    def left(self, zone: ZoneName, place: Path) -> Finished | None:
+        """Return how a verb ended that nobody waited for: by pid and start, else as `ps` has the zone's `zoneadm`."""
+        found = self._transport.left(place)
+        is_seen = found is not None and found.exit_code is not None
+        return None if not is_seen and self.is_at_work(zone) else found
 
     def is_at_work(self, zone: ZoneName) -> bool:
         """Return whether a `zoneadm` that changes the zone is running on the host, ours or anybody's."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +23,9 @@ from kernelzone.orders import ConfigurationText, EvacuateArgs, EvacuateResult, K
 from kernelzone.states import Verb, ZoneState
 from kernelzone.words import HostId, ZoneName
 from kernelzone.zoneadm import Extended, OutcomeKind
-from kzagent.drivers import STILL_RUNNING, ForcedClaim, Say
+from kzagent.drivers import END_UNSEEN, NOTHING_BEGUN, STILL_RUNNING, ForcedClaim, Say
 from kzagent.drivers.solaris import configurations
+from kzagent.drivers.solaris.begun import Begun, BegunVerbs
 from kzagent.drivers.solaris.configurations import Configurations
 from kzagent.drivers.solaris.looks import Looks
 from kzagent.drivers.solaris.port import Finished, HostPort
@@ -59,7 +61,8 @@ class SolarisDriver:
     def __init__(self, owner_hostid: HostId, port: HostPort, directory: Path) -> None:
         self._owner_hostid = owner_hostid
         self._port = port
-        self._memory = AttachMemory(directory)
+        self._memory = AttachMemory(directory / "attaches")
+        self._begun = BegunVerbs(directory / "verbs")
         self._configurations = Configurations(port)
         self._looks = Looks(port)
         self._facts: HostFacts | None = None
@@ -134,11 +137,7 @@ class SolarisDriver:
     def migrate(self, zone: ZoneName, wanted: MigrateArgs, high_water: int, say: Say) -> Outcome:
         """Return how `zoneadm migrate` ended. Its lines come with its end."""
         vector = zoneadm.migrate(zone, wanted.target, dry_run=wanted.dry_run, live_only=wanted.live_only)
-        state = self._looks.now(zone).state
-        outcome = self._run(Verb.MIGRATE, zone, vector)
-        if wanted.dry_run and outcome.code == "STATE_DIFFERS" and self._looks.now(zone).state == state:
-            return Outcome(outcome.verb, True, 0, "DONE", outcome.lines[:-1])  # nothing was meant to change
-        return outcome
+        return self._run(Verb.MIGRATE, zone, vector)
 
     def evacuate(self, wanted: EvacuateArgs, say: Say) -> EvacuateResult:
         """Refuse: `sysadm evacuate` is not asked for through this driver, each zone is migrated by itself."""
@@ -161,7 +160,7 @@ class SolarisDriver:
 
     def claim(self, zone: ZoneName, forced: ForcedClaim) -> ClaimOutcome:
         """Return how `attach -x` ended. INTENT comes before it, for every boot storage."""
-        self._refuse_if_at_work(zone)
+        self._make_way(zone)
         journals = [forced.journal(reading.device) for reading in forced.readings]
         for journal in journals:
             journal.intent(b"", b"", b"", b"")
@@ -175,8 +174,37 @@ class SolarisDriver:
             return ClaimOutcome(ClaimEnd.CLAIMED)
         return _closed(journals, ClaimEnd.NOT_APPLIED if _is_refused(outcome) else ClaimEnd.UNKNOWN)
 
+    def begun(self, zone: ZoneName | None) -> str | None:
+        """Return the verb that was begun there and whose end was not seen."""
+        found = self._begun.found(zone)
+        return found.verb if found else None
+
+    def settle_begun(self, zone: ZoneName) -> Outcome:
+        """Return how the verb ended, as what it printed, its exit code and the state now prove it.
+
+        Raises: DriverError STILL_RUNNING while it is at work, NOTHING_BEGUN.
+        """
+        begun = self._begun.found(zone)
+        if begun is None:
+            raise DriverError(NOTHING_BEGUN, "no verb was begun there")
+        is_mine = self._begun.is_waited_for(zone)
+        finished = None if is_mine else self._port.left(zone, self._begun.place(zone))
+        if finished is None:
+            raise DriverError(STILL_RUNNING, f"{begun.verb} is at work on the zone: it is waited for, and never ended")
+        outcome = self._ended(begun, zone, finished, None)
+        self._begun.forget(zone)
+        return outcome if finished.exit_code is not None else replace(outcome, code=END_UNSEEN)
+
     def recover(self, zone: ZoneName, device: str, intent: Intent, journal: ClaimJournal, valid: bool) -> ClaimEnd:
-        """Return UNKNOWN: a crash hid how `attach -x` ended, and it is never run again. The next list shows it."""
+        """Return UNKNOWN: a crash hid how `attach -x` ended, and it is never run again. The next list shows it.
+
+        It may still be at work: then it is waited for. What it said is a reading.
+        """
+        try:
+            self.settle_begun(zone)
+        except DriverError as error:
+            if error.code != NOTHING_BEGUN:
+                raise
         journal.closed(str(ClaimEnd.UNKNOWN))
         return ClaimEnd.UNKNOWN
 
@@ -197,33 +225,49 @@ class SolarisDriver:
         self._looks.forget(zone)
 
     def _run(self, verb: Verb, zone: ZoneName, vector: Sequence[str], forced: ForcedClaim | None = None) -> Outcome:
-        self._refuse_if_at_work(zone)
-        host = self._facts or self.host()
+        self._make_way(zone)
+        if self._facts is None:
+            self.host()
         patience_s = INSTALL_PATIENCE_S if verb in (Verb.INSTALL, Verb.MIGRATE) else PATIENCE_S
+        begun = Begun(str(verb), tuple(vector[3:]), int(time.time()))
+        place = self._begun.begin(zone, begun)
         self._forget(zone)
-        finished = self._port.run(zone, vector[3:], patience_s)
+        try:
+            finished = self._port.run(zone, begun.words, patience_s, place)
+        except DriverError:
+            self._begun.forget(zone)  # it was not begun after all
+            raise
+        finally:
+            self._begun.wait_no_more(zone)
+        outcome = self._ended(begun, zone, finished, forced)
+        if finished.exit_code is not None:
+            self._begun.forget(zone)
+        return outcome
+
+    def _ended(self, begun: Begun, zone: ZoneName, finished: Finished, forced: ForcedClaim | None) -> Outcome:
+        """Return how a verb ended; what an attach said is remembered, for it is a reading."""
         self._forget(zone)
         found = zoneadm.classify(finished.output, finished.exit_code, zone=zone)
-        if verb is Verb.ATTACH:
-            now = int(time.time())
-            is_done = found.kind is OutcomeKind.DONE
+        if begun.verb == Verb.ATTACH:
+            now, is_done = int(time.time()), found.kind is OutcomeKind.DONE
+            host = self._facts or self.host()
             self._memory.keep(zone, attach_done(now, zone, host, forced) if is_done else attach_said(now, found))
-        return self._outcome(verb, zone, finished, found)
+        return self._outcome(begun, zone, finished, found)
 
-    def _outcome(self, verb: Verb, zone: ZoneName, finished: Finished, found: zoneadm.Outcome) -> Outcome:
+    def _outcome(self, begun: Begun, zone: ZoneName, finished: Finished, found: zoneadm.Outcome) -> Outcome:
         lines = tuple(line for line in found.text.splitlines() if line.strip())
         if finished.exit_code is None:
-            return Outcome(str(verb), False, None, STILL_RUNNING, lines)
+            return Outcome(begun.verb, False, None, STILL_RUNNING, lines)
         if found.kind is not OutcomeKind.DONE:
-            return Outcome(str(verb), False, finished.exit_code, _code(found.kind), lines)
-        state = self._looks.now(zone).state
-        if state != _LEADS_TO[verb]:
-            said = f"{verb} ended without a complaint, but the zone is {state}"
-            return Outcome(str(verb), False, 0, "STATE_DIFFERS", (*lines, said))
-        return Outcome(str(verb), True, 0, "DONE", lines)
+            return Outcome(begun.verb, False, finished.exit_code, _code(found.kind), lines)
+        state, wanted = self._looks.now(zone).state, _leads_to(begun)
+        if wanted is not None and state != wanted:
+            said = f"{begun.verb} ended without a complaint, but the zone is {state}"
+            return Outcome(begun.verb, False, 0, "STATE_DIFFERS", (*lines, said))
+        return Outcome(begun.verb, True, 0, "DONE", lines)
 
     def _configured(self, zone: ZoneName, commands: str, verb: str) -> Outcome:
-        self._refuse_if_at_work(zone)
+        self._make_way(zone)
         self._forget(zone)
         finished = self._port.configure(zone, commands)
         self._forget(zone)
@@ -234,7 +278,15 @@ class SolarisDriver:
         code = "DONE" if finished.exit_code == 0 and not lines else "ZONECFG" if finished.exit_code else "UNPARSED"
         return Outcome(verb, code == "DONE", finished.exit_code, code, lines)
 
-    def _refuse_if_at_work(self, zone: ZoneName) -> None:
+    def _make_way(self, zone: ZoneName) -> None:
+        """Let nothing be at work on the zone. Raises: DriverError BUSY."""
+        try:
+            self.settle_begun(zone)
+        except DriverError as error:
+            if error.code == STILL_RUNNING:
+                raise DriverError("BUSY", error.message) from error
+            if error.code != NOTHING_BEGUN:
+                raise
         try:
             is_at_work = self._port.is_at_work(zone)
         except DriverError as error:
@@ -243,6 +295,11 @@ class SolarisDriver:
             is_at_work = False  # this way cannot tell; zoneadm's own lock on the zone keeps two apart
         if is_at_work:
             raise DriverError("BUSY", "a zoneadm is at work on the zone: it is waited for, and never ended")
+
+
+def _leads_to(begun: Begun) -> ZoneState | None:
+    """Return the state that shows that the verb did what it is for, None for a dry run, which leads nowhere."""
+    return None if not begun.verb or "-n" in begun.words else _LEADS_TO[Verb(begun.verb)]
 
 
 def _is_refused(outcome: Outcome) -> bool:

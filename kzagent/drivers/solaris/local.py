@@ -1,7 +1,8 @@
 """Commands on the machine the agent itself runs on: subprocesses without a shell, in a closed environment.
 
-A verb gets a session of its own and writes its output to files, so that it neither waits for this process nor hears
-when it ends. Its pid and start are kept beside its output: an agent that starts again can say what is still at work.
+A verb gets a session of its own, somebody who waits for it (`runner`), and writes its output to files, so that it
+neither waits for this process nor hears when it ends. Pid and start are kept beside its output: an agent that starts
+again knows what is still at work, and how it ended.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
+from kzagent.drivers.solaris import runner
 from kzagent.drivers.solaris.port import Finished
 from kzagent.drivers.solaris.transport import MOST_BYTES, READ_TIMEOUT_S, Read, text_of
 from kzagent.errors import DriverError
@@ -23,16 +26,17 @@ from kzagent.errors import DriverError
 ENVIRONMENT: Final = {"LC_ALL": "C", "LANG": "C", "PATH": "/usr/sbin:/usr/bin", "TZ": "UTC"}
 AT_ONCE: Final = 4
 _CHUNK: Final = 64 * 1024
+_RUNNER: Final = (sys.executable, "-I", "-S", runner.__file__)
+# Who waits for a verb says so much later at most that it has begun it.
+_BEGINS_WITHIN_S: Final = 10.0
 
 
 class LocalTransport:
-    """This machine. `directory`: where the output of verbs is kept while they run."""
+    """This machine."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self) -> None:
         self._left: list[subprocess.Popen[bytes]] = []
         self._lock = threading.Lock()
-        self._number = 0
 
     def is_reachable(self) -> bool:
         """Return True: whoever asks is there."""
@@ -45,36 +49,31 @@ class LocalTransport:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             return list(pool.map(lambda one: _read(one, timeout_s), reads))
 
-    def run(self, vector: Sequence[str], patience_s: float) -> Finished:
+    def run(self, vector: Sequence[str], patience_s: float, place: Path) -> Finished:
         """Return how a verb ended; it is left alone when that takes longer than `patience_s`."""
-        place = self._place()
+        runner.keep(place / runner.VECTOR, list(vector))
         with (place / "stdout").open("wb") as stdout, (place / "stderr").open("wb") as stderr:
-            process = _started(vector, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True)
-        (place / "running.json").write_text(
-            json.dumps({"pid": process.pid, "began": int(time.time()), "vector": vector})
-        )
+            process = _started(
+                [*_RUNNER, str(place)], stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
+            )
         try:
-            exit_code: int | None = process.wait(patience_s)
+            process.wait(patience_s)
         except subprocess.TimeoutExpired:
-            exit_code = None
             self._keep(process)
-        finished = Finished(exit_code, _tail(place / "stdout"), _tail(place / "stderr"))
-        if exit_code is not None:
-            _remove(place)
-        return finished
+            return _ended(place, None)
+        ended = _kept(place / runner.EXIT) or {}
+        if "error" in ended:
+            raise DriverError("NO_COMMAND", f"{_name(vector)} cannot be run ({ended['error']})")
+        return _ended(place, ended.get("exit_code"))
 
-    def _place(self) -> Path:
-        """Return a fresh directory for one verb; those of verbs whose end nobody saw stay for a person."""
-        with self._lock:
-            self._number += 1
-            place = self._directory / f"{os.getpid()}-{time.time_ns()}-{self._number}"
-        try:
-            place.mkdir(parents=True, mode=0o700)
-        except OSError as error:
-            raise DriverError(
-                "IO", f"the output of a verb cannot be kept ({error.strerror}): it was not begun"
-            ) from error
-        return place
+    def left(self, place: Path) -> Finished | None:
+        """Return how a verb ended that nobody waited for; None while it, or who waits for it, has its pid."""
+        processes = _kept(place / runner.PROCESSES)
+        if processes is None and _age_s(place) < _BEGINS_WITHIN_S:
+            return None
+        if any(runner.is_same(began, runner.started(pid)) for pid, began in processes or ()):
+            return None
+        return _ended(place, (_kept(place / runner.EXIT) or {}).get("exit_code"))
 
     def _keep(self, process: subprocess.Popen[bytes]) -> None:
         with self._lock:
@@ -155,7 +154,20 @@ def _tail(path: Path) -> str:
         return ""
 
 
-def _remove(place: Path) -> None:
-    for path in place.iterdir():
-        path.unlink()
-    place.rmdir()
+def _ended(place: Path, exit_code: int | None) -> Finished:
+    return Finished(exit_code, _tail(place / "stdout"), _tail(place / "stderr"))
+
+
+def _kept(path: Path) -> Any:
+    """Return what the runner has kept, None when it has not (yet)."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _age_s(place: Path) -> float:
+    try:
+        return time.time() - (place / runner.VECTOR).stat().st_mtime
+    except OSError:
+        return float("inf")  # not even the vector was written: nothing was begun

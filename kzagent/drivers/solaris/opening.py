@@ -18,22 +18,22 @@ from kzagent.host_settings import SolarisSettings, Way
 def open_solaris(solaris: SolarisSettings, directory: Path) -> SolarisDriver:
     """Return the driver of one Solaris host. `directory`: the agent's own. Raises: DriverError."""
     own = directory.absolute() / "solaris" / solaris.owner_hostid
-    return SolarisDriver(solaris.owner_hostid, open_port(solaris, own), own / "attaches")
+    return SolarisDriver(solaris.owner_hostid, open_port(solaris), own)
 
 
-def open_port(solaris: SolarisSettings, directory: Path) -> HostPort:
-    """Return the way to the host; `directory`: what the agent keeps about it. Raises: DriverError, SetupError."""
+def open_port(solaris: SolarisSettings) -> HostPort:
+    """Return the way to the host. Raises: DriverError, SetupError."""
     if solaris.rad is not None:
         return RadPort(RadClient(solaris.rad), solaris.owner_hostid, solaris.rad.host)
-    return CommandPort(open_transport(solaris, directory), commands=solaris.commands, logs=solaris.logs)
+    return CommandPort(open_transport(solaris), commands=solaris.commands, logs=solaris.logs)
 
 
-def open_transport(solaris: SolarisSettings, directory: Path) -> Transport:
+def open_transport(solaris: SolarisSettings) -> Transport:
     """Return the way to the host's commands. Raises: DriverError NO_COMMAND for RAD, which runs none."""
     if solaris.way is Way.RAD:
         raise DriverError("NO_COMMAND", "a host that is reached through RAD runs no commands for us")
     if solaris.ssh is None:
-        return LocalTransport(directory / "verbs")
+        return LocalTransport()
     try:
         # Imported here: an agent without ssh hosts needs no library for it.
         from kzagent.drivers.solaris.ssh import SshTransport  # noqa: PLC0415

@@ -8,6 +8,7 @@ ask": UNREACHABLE, TIMEOUT, TOO_LARGE (more output than is read), NO_COMMAND, UN
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -81,11 +82,15 @@ class HostPort(Protocol):
     def root_pool(self) -> str | None:
         """Return the name of the pool the host boots from, for the token `%{global-rootzpool}`; None if unknown."""
 
-    def run(self, zone: ZoneName, words: Sequence[str], patience_s: float) -> Finished:
+    def run(self, zone: ZoneName, words: Sequence[str], patience_s: float, place: Path) -> Finished:
         """Return how `zoneadm -z ZONE WORDS` ended. It is never killed: after `patience_s` its end was not seen.
 
-        words: the subcommand and its options, of `kernelzone.zoneadm.vectors`.
+        words: the subcommand and its options, of `kernelzone.zoneadm.vectors`. place: a directory of the verb's own,
+        for what `left` needs.
         """
+
+    def left(self, zone: ZoneName, place: Path) -> Finished | None:
+        """Return how a verb ended that nobody waited for, exit_code None when that cannot be told; None: at work."""
 
     def is_at_work(self, zone: ZoneName) -> bool:
         """Return whether a `zoneadm` that changes the zone is running on the host, ours or anybody's."""

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Coroutine, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import asyncssh
@@ -66,9 +67,13 @@ class SshTransport:
         """Return how each command ended, in order."""
         return _wait(self._read_all(reads, timeout_s))
 
-    def run(self, vector: Sequence[str], patience_s: float) -> Finished:
+    def run(self, vector: Sequence[str], patience_s: float, place: Path | None = None) -> Finished:
         """Return how a verb ended; exit_code None when the connection or the patience ended first."""
         return _wait(self._run(vector, patience_s))
+
+    def left(self, place: Path) -> Finished | None:
+        """Return that its end was not seen: exit code and output went with the connection; `ps` says if it runs."""
+        return Finished(None, "", "")
 
     def close(self) -> None:
         """End the connection; it is made again when it is needed."""

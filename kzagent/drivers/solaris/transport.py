@@ -5,17 +5,17 @@ Reads are told from verbs: a read has a timeout and may be ended; a verb is neve
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from kzagent.drivers.solaris.port import Finished
+from kzagent.drivers.solaris.runner import elapsed_s
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 """Of one stream. A list of 2 000 zones is a twentieth of it; more is not read, and the answer is TOO_LARGE."""
 
 READ_TIMEOUT_S: Final = 60.0
-_ELAPSED: Final = re.compile(r"(?:(?:(\d{1,6})-)?(\d{1,2}):)?(\d{1,4}):(\d{2})\Z")
 
 
 class Read(NamedTuple):
@@ -45,11 +45,14 @@ class Transport(Protocol):
         Raises: DriverError UNREACHABLE, TIMEOUT (for each of them), TOO_LARGE, NO_COMMAND.
         """
 
-    def run(self, vector: Sequence[str], patience_s: float) -> Finished:
+    def run(self, vector: Sequence[str], patience_s: float, place: Path) -> Finished:
         """Return how a verb ended; exit_code None when its end was not seen. It is never ended from here.
 
-        Raises: DriverError UNREACHABLE, NO_COMMAND: it was not begun.
+        place: its own directory, for what `left` needs. Raises: DriverError UNREACHABLE, NO_COMMAND: it was not begun.
         """
+
+    def left(self, place: Path) -> Finished | None:
+        """Return how a verb ended that nobody waited for, exit_code None when that cannot be told; None: at work."""
 
 
 def text_of(content: bytes) -> str:
@@ -66,10 +69,7 @@ def running_of(output: str, now: int) -> list[Running]:
     for line in output.splitlines():
         pid, _, rest = line.strip().partition(" ")
         elapsed, _, words = rest.strip().partition(" ")
-        matched = _ELAPSED.match(elapsed)
-        if matched and pid.isascii() and pid.isdigit():
-            days, hours, minutes, seconds = (int(part or 0) for part in matched.groups())
-            found.append(
-                Running(int(pid), now - (((days * 24 + hours) * 60 + minutes) * 60 + seconds), tuple(words.split()))
-            )
+        seconds = elapsed_s(elapsed)
+        if seconds is not None and pid.isascii() and pid.isdigit():
+            found.append(Running(int(pid), now - seconds, tuple(words.split())))
     return found

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.processes
 def words(fleet: Fleet, tmp_path: Path) -> list[str]:
     """Return the arguments that record global1, after an attach of kzone1 was refused there."""
     settings = solaris_settings(fleet.global1)
-    LocalTransport(tmp_path / "verbs").run([f"{settings.commands}/zoneadm", "-z", "kzone1", "attach"], 20.0)
+    LocalTransport().run([f"{settings.commands}/zoneadm", "-z", "kzone1", "attach"], 20.0, tmp_path)
     return ["record", str(tmp_path / "bundle.tar"), "--commands", settings.commands, "--logs", settings.logs]
 
 
@@ -158,7 +158,7 @@ class TypedTransport:
         self.asked += [one.vector for one in reads]
         return [self._answer(" ".join(one.vector).replace("/usr/bin/pfexec ", "")) for one in reads]
 
-    def run(self, vector: list[str], patience_s: float) -> Finished:
+    def run(self, vector: list[str], patience_s: float, place: Path) -> Finished:
         raise AssertionError("a recording runs no verb")
 
     def _answer(self, words: str) -> Finished:
@@ -243,10 +243,10 @@ def test_a_new_zone_without_a_key_is_recorded_too(words: list[str], fleet: Fleet
 def test_a_host_is_recorded_over_ssh_as_on_the_spot(sshd: Sshd, fleet: Fleet, tmp_path: Path) -> None:
     settings = sshd.over(solaris_settings(fleet.global1))
     place = Place(settings.commands, settings.logs)
-    transport = open_transport(settings, tmp_path / "agent")
+    transport = open_transport(settings)
 
     over_ssh = recording.record(transport, place, pseudonyms=False)
-    on_the_spot = recording.record(LocalTransport(tmp_path / "verbs"), place, pseudonyms=False)
+    on_the_spot = recording.record(LocalTransport(), place, pseudonyms=False)
 
     assert over_ssh.texts == on_the_spot.texts
     assert len(over_ssh.of_kind("export")) == 2

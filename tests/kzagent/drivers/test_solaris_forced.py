@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from agent_lab import GLOBAL1, GLOBAL2, Deployment, done
 from agent_site import FORCED_ARGS, warrant_for
@@ -131,11 +133,11 @@ def test_a_crash_during_the_forced_attach_is_unknown_and_never_tried_again(
     assert isinstance(driver, SolarisDriver)
     run = driver._port.run
 
-    def crashes(zone: str, words: list[str], patience_s: float) -> object:
+    def crashes(zone: str, words: list[str], patience_s: float, place: Path) -> object:
         if "-x" in words:
-            run(zone, words, patience_s)
+            run(zone, words, patience_s, place)
             raise KeyboardInterrupt
-        return run(zone, words, patience_s)
+        return run(zone, words, patience_s, place)
 
     monkeypatch.setattr(driver._port, "run", crashes)
     with pytest.raises(KeyboardInterrupt):
@@ -157,8 +159,8 @@ def test_a_forced_attach_whose_end_nobody_saw_is_unknown(solaris: Deployment, mo
     assert isinstance(driver, SolarisDriver)
     run = driver._port.run
 
-    def never_ends(zone: str, words: list[str], patience_s: float) -> object:
-        finished = run(zone, words, patience_s)
+    def never_ends(zone: str, words: list[str], patience_s: float, place: Path) -> object:
+        finished = run(zone, words, patience_s, place)
         return finished._replace(exit_code=None) if "-x" in words else finished
 
     monkeypatch.setattr(driver._port, "run", never_ends)

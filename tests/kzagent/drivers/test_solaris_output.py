@@ -49,8 +49,11 @@ class Typed:
     def read(self, reads: Sequence[Read], timeout_s: float = 1) -> list[Finished]:
         return [self._answer(one.vector) for one in reads]
 
-    def run(self, vector: Sequence[str], patience_s: float) -> Finished:
+    def run(self, vector: Sequence[str], patience_s: float, place: Path) -> Finished:
         return self._finished(self.answers["verb"])
+
+    def left(self, place: Path) -> Finished | None:
+        return Finished(None, "", "")
 
     def _answer(self, vector: Sequence[str]) -> Finished:
         words = [word for word in vector if not word.endswith("pfexec")]

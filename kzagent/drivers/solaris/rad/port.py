@@ -14,6 +14,7 @@ import http.client
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Final
 
 from kernelzone import zoneadm
@@ -86,7 +87,7 @@ class RadPort:
         """Return the pool of the boot environment that runs, None when RAD has no module that says so."""
         return host_facts.root_pool(self._client)
 
-    def run(self, zone: ZoneName, words: Sequence[str], patience_s: float) -> Finished:
+    def run(self, zone: ZoneName, words: Sequence[str], patience_s: float, place: Path | None = None) -> Finished:
         """Return how the verb ended, its end not seen when no whole answer came. Raises: DriverError if not sent."""
         path = self._path(zone)
         if path is None:
@@ -95,6 +96,10 @@ class RadPort:
         arguments = {"options": options} if options else {}
         done = self._finished(_method(path, name), arguments, patience_s)
         return done or self._not_found(zone, name)
+
+    def left(self, zone: ZoneName, place: Path) -> Finished | None:
+        """Return that nobody knows: RAD tells of no method that another connection called."""
+        return Finished(None, "", "")
 
     def is_at_work(self, zone: ZoneName) -> bool:
         """Raise DriverError NO_COMMAND: RAD shows no processes, so nobody knows."""
