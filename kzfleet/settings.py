@@ -317,7 +317,8 @@ EVIDENCE_COMPLETE: dict[str, str] = {"forced-action": "apps.forced_actions.servi
 HOSTS_CONFIRMED: list[str] = ["apps.zones.confirming.confirm_hosts"]
 # called with what the return guards of hosts keep from booting (host, HeldBack), and the time
 HELD_BACK: list[str] = ["apps.conflicts.obligations.meet_obligations"]
-# called with the ids of the zones that a batch of reports changed, and the time
+# called with the ids of the zones that a batch of reports changed, and the time; and with what is known of them
+# (apps.zones.present.Present) where that was fetched already
 ZONES_TOUCHED: list[str] = ["apps.conflicts.detection.find_conflicts"]
 # called with a zone; says why nothing else may be done to it now, or nothing
 ZONE_BLOCKERS: list[str] = ["apps.forced_actions.selectors.why_zone_is_blocked"]

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Max, OuterRef, Subquery
 
 from apps.configs.models import ExportedConfig
+from apps.fleet.models import Host
 from apps.history.actors import Actor, part
 from apps.history.services import append
 from apps.jobs.results import TakenResult
@@ -35,27 +36,27 @@ def keep_configurations(taken: Sequence[TakenResult], now: datetime) -> None:
     last = _last_versions(hosts)
     kept: dict[_Place, ExportedConfig] = {}
     host_of = {one.host.pk: one.host for one in taken}
-    for placement in Placement.objects.filter(host__in=hosts, gone_at=None).order_by("pk"):
-        placement.host = host_of[placement.host_id]
-        text = reported.get((placement.host_id, placement.name))
-        place = (placement.zone_id, placement.host_id)
+    here = Placement.objects.filter(host__in=hosts, gone_at=None).order_by("pk")
+    for zone, host, name in here.values_list("zone", "host", "name"):
+        text = reported.get((host, name))
+        place = (zone, host)
         version, sha256 = last.get(place, (0, ""))
         # of a zone that one host configures under two names the first is kept
         if text is not None and text.sha256 != sha256 and place not in kept:
-            kept[place] = _version(placement, text, version + 1, now)
+            kept[place] = _version(zone, host_of[host], text, version + 1, now)
     ExportedConfig.objects.bulk_create(kept.values())
 
 
-def _version(placement: Placement, text: ConfigurationText, version: int, now: datetime) -> ExportedConfig:
+def _version(zone: UUID, host: Host, text: ConfigurationText, version: int, now: datetime) -> ExportedConfig:
     append(
         "configuration.keep",
         actor=_CONTROL,
-        subjects=[("zone", str(placement.zone_id)), ("host", placement.host.owner_hostid)],
+        subjects=[("zone", str(zone)), ("host", host.owner_hostid)],
         data={"version": version, "sha256": text.sha256},
     )
     return ExportedConfig(
-        zone_id=placement.zone_id,
-        host_id=placement.host_id,
+        zone_id=zone,
+        host=host,
         version=version,
         # the agent has removed the key source; a second look costs nothing
         text=redact(text.text),
@@ -69,6 +70,5 @@ def _last_versions(hosts: Iterable[int]) -> dict[_Place, tuple[int, str]]:
     same = ExportedConfig.objects.filter(zone=OuterRef("zone"), host=OuterRef("host")).order_by()
     newest = same.values("zone").annotate(newest=Max("version")).values("newest")
     rows = ExportedConfig.objects.filter(host__in=hosts, version=Subquery(newest))
-    return {
-        (row.zone_id, row.host_id): (row.version, row.sha256) for row in rows.only("zone", "host", "version", "sha256")
-    }
+    values = rows.values_list("zone", "host", "version", "sha256")
+    return {(zone, host): (version, sha256) for zone, host, version, sha256 in values}

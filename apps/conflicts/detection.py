@@ -7,8 +7,6 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.db.models import F
-
 from apps.base.bulk import update_each
 from apps.conflicts.models import Conflict, Obligation
 from apps.conflicts.obligations import end_obligations, open_obligations
@@ -16,33 +14,32 @@ from apps.conflicts.policy import SEVERITY, conflicts_of, truth_of
 from apps.conflicts.policy_returns import is_over
 from apps.conflicts.seen import Found, ObligationSeen, PlacementSeen, SightingSeen, ZoneSeen
 from apps.fleet.models import Host
-from apps.fleet.selectors import collided_hostids, hosts_by_owner_hostid, is_silent
+from apps.fleet.selectors import collided_hostids, hosts_by_owner_hostid, is_silent, is_silent_since
 from apps.history.actors import Actor, part
 from apps.history.services import append
 from apps.jobs.models import Job
-from apps.zones.bulk import parts, rows_in
-from apps.zones.models import Placement, Sighting, Zone
-from kernelzone import strict
-from kernelzone.facts import ReadingFacts
+from apps.zones.bulk import rows_in
+from apps.zones.present import Placed, Present, Sighted, ZoneRow, present_of
 from kernelzone.orders import KINDS, Effect
 
 _CONTROL: Final[Actor] = part("control")
 _FORCED_KINDS: Final = [kind.value for kind, rules in KINDS.items() if rules.effect is Effect.FORCED]
 
 
-def find_conflicts(zone_ids: Iterable[UUID], now: datetime) -> None:
+def find_conflicts(zone_ids: Iterable[UUID], now: datetime, known: Present | None = None) -> None:
     """The open conflicts of these zones are those their newest readings prove; each change is an event.
 
-    In the caller's transaction, inside `events_last`: the conflicts are locked here.
+    In the caller's transaction, inside `events_last`: the conflicts are locked here. known: what is known of these
+    zones, where the caller has fetched it in this transaction.
     """
-    zones = list(rows_in(Zone.objects.order_by("pk"), "pk", sorted(zone_ids)))
-    open_by_zone: dict[UUID, dict[str, Conflict]] = {zone.pk: {} for zone in zones}
+    known = known or present_of(zone_ids)
+    open_by_zone: dict[UUID, dict[str, Conflict]] = {zone.pk: {} for zone in known.zones}
     rows = Conflict.objects.select_for_update(no_key=True, of=("self",)).filter(resolved_at=None).order_by("pk")
     for row in rows_in(rows, "zone", open_by_zone):
         open_by_zone[row.zone_id][row.kind] = row
     kept: list[Conflict] = []
     new: list[Conflict] = []
-    for zone_seen in _zones_seen(zones, open_by_zone, now):
+    for zone_seen in _zones_seen(known, open_by_zone, now):
         seen = _without_what_is_over(zone_seen, now)
         begun, seen_again = _compare(seen, conflicts_of(seen), open_by_zone[seen.zone], now)
         new += begun
@@ -112,22 +109,20 @@ def _subjects(conflict: Conflict) -> list[tuple[str, str]]:
     return [("conflict", str(conflict.pk)), ("zone", str(conflict.zone_id))]
 
 
-def _zones_seen(zones: list[Zone], open_by_zone: dict[UUID, dict[str, Conflict]], now: datetime) -> Iterable[ZoneSeen]:
-    placements = _placements(zones)
-    sightings = _sightings(zones)
-    orders = _forced_orders(sightings)
-    obligations = open_obligations(zone.pk for zone in zones)
+def _zones_seen(known: Present, open_by_zone: dict[UUID, dict[str, Conflict]], now: datetime) -> Iterable[ZoneSeen]:
+    orders = _forced_orders(known)
+    obligations = open_obligations(zone.pk for zone in known.zones)
     losers = hosts_by_owner_hostid(one.owner_hostid for rows in obligations.values() for one in rows)
     collided = collided_hostids()
-    for zone in zones:
-        here = placements.get(zone.pk, [])
+    for zone in known.zones:
+        here = known.placements.get(zone.pk, [])
         held = open_by_zone[zone.pk].get(Conflict.Kind.HELD_ELSEWHERE)
         pending = open_by_zone[zone.pk].get(Conflict.Kind.RETURN_PENDING)
-        named = {row.host.owner_hostid for row in here} | {zone.owner_hostid}
+        named = {row.owner_hostid for row in here} | {zone.owner_hostid}
         yield ZoneSeen(
             zone=zone.pk,
             placements=tuple(_placement_seen(row, now) for row in here),
-            sightings=tuple(sightings.get(zone.pk, ())),
+            sightings=tuple(_sighting_seen(one) for one in known.sightings.get(zone.pk, ())),
             warranted=frozenset(order.payload_sha256 for order in orders if _is_for(order, zone, here)),
             claimants=frozenset(held.facts.get("claimants", ())) if held else frozenset(),
             obligations=tuple(_obligation_seen(one, losers, now) for one in obligations.get(zone.pk, ())),
@@ -150,52 +145,34 @@ def _obligation_seen(row: Obligation, losers: dict[str, Host], now: datetime) ->
     )
 
 
-def _placements(zones: list[Zone]) -> dict[UUID, list[Placement]]:
-    found: dict[UUID, list[Placement]] = {}
-    rows = list(rows_in(Placement.objects.filter(gone_at=None).order_by("pk"), "zone", (zone.pk for zone in zones)))
-    hosts = Host.objects.in_bulk({row.host_id for row in rows})  # one for all its placements, not one for each
-    for row in rows:
-        row.host = hosts[row.host_id]
-        found.setdefault(row.zone_id, []).append(row)
-    return found
-
-
-def _placement_seen(row: Placement, now: datetime) -> PlacementSeen:
+def _placement_seen(row: Placed, now: datetime) -> PlacementSeen:
     return PlacementSeen(
         host=row.host_id,
-        owner_hostid=row.host.owner_hostid,
+        owner_hostid=row.owner_hostid,
         state=row.state,
         auxiliary=tuple(row.auxiliary),
         state_since=row.state_since,
         last_seen_at=row.last_seen_at,
-        is_silent=is_silent(row.host, now),
+        is_silent=is_silent_since(row.last_heard_at, now),
         name=row.name,
         key_id=row.key_id,
         also_on=tuple(row.also_on),
     )
 
 
-def _sightings(zones: list[Zone]) -> dict[UUID, list[SightingSeen]]:
-    """Return what hosts say of the zones' boot storage; what was read before it became this zone's is left out."""
-    found: dict[UUID, list[SightingSeen]] = {}
-    # values, not rows: thousands of readings and hosts would be made for a few fields of each
-    values = ("reading__zone", "host", "storage", "host__owner_hostid", "reading", "confirmed_at", "reading__facts")
-    rows = Sighting.objects.filter(reading__zone=F("storage__zone")).order_by("-confirmed_at", "pk")
-    for some in parts(zone.pk for zone in zones):
-        for zone, *seen, facts in rows.filter(storage__zone__in=some).values_list(*values):
-            found.setdefault(zone, []).append(SightingSeen._make([*seen, strict.read(ReadingFacts, facts)]))
-    return found
+def _sighting_seen(one: Sighted) -> SightingSeen:
+    return SightingSeen(one.host_id, one.storage_id, one.owner_hostid, one.row.pk, one.confirmed_at, one.facts)
 
 
-def _forced_orders(sightings: dict[UUID, list[SightingSeen]]) -> list[Job]:
+def _forced_orders(known: Present) -> list[Job]:
     """Return those signed orders of ours for forced actions that the host data read names as its warrant."""
-    records = (one.facts.record for seen in sightings.values() for one in seen)
+    records = (one.facts.record for seen in known.sightings.values() for one in seen)
     named = {record.warrant_sha256 for record in records if record is not None} - {None}
     forced = Job.objects.filter(kind__in=_FORCED_KINDS).only("payload_sha256", "zone_uuid", "host_id", "zone_name")
     return list(rows_in(forced, "payload_sha256", named))
 
 
-def _is_for(order: Job, zone: Zone, placements: list[Placement]) -> bool:
+def _is_for(order: Job, zone: ZoneRow, placements: list[Placed]) -> bool:
     """Whether the order is about this zone: by uuid, or by its name on the host that was to act (unread, no uuid)."""
     if order.zone_uuid is not None and order.zone_uuid == zone.zone_uuid:
         return True

@@ -56,7 +56,12 @@ def hosts_with_silence(user: User | AnonymousUser, now: datetime | None = None) 
 
 def is_silent(host: Host, now: datetime | None = None) -> bool:
     """Return whether nobody has spoken for `host` of late."""
-    return host.last_heard_at is None or host.last_heard_at < heard_since(now)
+    return is_silent_since(host.last_heard_at, now)
+
+
+def is_silent_since(heard: datetime | None, now: datetime | None = None) -> bool:
+    """Return whether a host that was `heard` last then is silent; None: never."""
+    return heard is None or heard < heard_since(now)
 
 
 def known_state(host: Host, now: datetime) -> str | None:

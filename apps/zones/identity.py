@@ -7,12 +7,13 @@ placement, else to a new zone. A known one stays with its zone until a verified 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from apps.history.actors import Actor, part
 from apps.history.services import append
-from apps.zones.bulk import rows_in
+from apps.zones.bulk import parts, rows_in
 from apps.zones.models import BootStorage, Zone
 from kernelzone import suri
 from kernelzone.words import ZoneName
@@ -35,10 +36,33 @@ class Named(NamedTuple):
     is_initialised: bool = False
 
 
+@dataclass(slots=True)
+class ZoneNamed:
+    """A zone by its names; `zone_uuid` is None while none was verified."""
+
+    pk: UUID
+    name: str
+    zone_uuid: UUID | None
+
+
+@dataclass(slots=True)
+class StorageRow:
+    """A boot storage, and the zone it belongs to."""
+
+    pk: int
+    identity: str
+    zone: ZoneNamed
+
+    @property
+    def zone_id(self) -> UUID:
+        """The key of its zone."""
+        return self.zone.pk
+
+
 class Storages(NamedTuple):
     """Boot storages by identity, and the zones that lost or won one of them just now."""
 
-    rows: dict[str, BootStorage]
+    rows: dict[str, StorageRow]
     moved: set[UUID]
 
 
@@ -52,14 +76,24 @@ def storage_identity(uri: str, device_ids: Sequence[str], owner_hostid: str) -> 
 def storages_of(named: Iterable[Named]) -> Storages:
     """Return every boot storage named; what was not known yet is there afterwards, what moved is where it belongs."""
     wanted = _by_identity(named)
-    with_zone = BootStorage.objects.select_related("zone")
-    found = {row.identity: row for row in rows_in(with_zone, "identity", wanted)}
-    zones = _zones_by_uuid(wanted.values())
+    found = _known(wanted)
+    zones = _zones_by_uuid(wanted.values(), [row.zone for row in found.values()])
     missing = [one for identity, one in wanted.items() if identity not in found]
     if missing:
         known = {wanted[identity].placement: row.zone for identity, row in found.items()}
         found |= _make_storages(missing, known, zones)
     return Storages(found, _move_storages(wanted, found, zones))
+
+
+def _known(identities: Iterable[str]) -> dict[str, StorageRow]:
+    rows = BootStorage.objects.values_list("pk", "identity", "zone", "zone__name", "zone__zone_uuid")
+    found: dict[str, StorageRow] = {}
+    zones: dict[UUID, ZoneNamed] = {}
+    for some in parts(identities):
+        for pk, identity, zone_id, name, zone_uuid in rows.filter(identity__in=some):
+            zone = zones.setdefault(zone_id, ZoneNamed(zone_id, name, zone_uuid))
+            found[identity] = StorageRow(pk, identity, zone)
+    return found
 
 
 def _by_identity(named: Iterable[Named]) -> dict[str, Named]:
@@ -72,25 +106,31 @@ def _by_identity(named: Iterable[Named]) -> dict[str, Named]:
 
 
 def _make_storages(
-    missing: list[Named], by_placement: dict[tuple[str, str], Zone], by_uuid: dict[UUID, Zone]
-) -> dict[str, BootStorage]:
+    missing: list[Named], by_placement: dict[tuple[str, str], ZoneNamed], by_uuid: dict[UUID, ZoneNamed]
+) -> dict[str, StorageRow]:
     new_zones: list[Zone] = []
     rows = []
+    zones = []
     for one in sorted(missing, key=lambda one: one.zone_uuid is None):  # who has a uuid says which zone it is
         zone = by_uuid.get(one.zone_uuid) if one.zone_uuid else by_placement.get(one.placement)
         if zone is None:
-            zone = Zone(name=one.zone_name, zone_uuid=one.zone_uuid)
-            new_zones.append(zone)
+            new_zones.append(Zone(name=one.zone_name, zone_uuid=one.zone_uuid))
+            zone = _named(new_zones[-1])
         by_placement.setdefault(one.placement, zone)
         if one.zone_uuid:
             by_uuid[one.zone_uuid] = zone
-        rows.append(BootStorage(identity=one.identity, uri=one.uri, device_ids=list(one.device_ids), zone=zone))
+        rows.append(BootStorage(identity=one.identity, uri=one.uri, device_ids=list(one.device_ids), zone_id=zone.pk))
+        zones.append(zone)
     Zone.objects.bulk_create(new_zones)
     BootStorage.objects.bulk_create(rows)
-    return {row.identity: row for row in rows}
+    return {row.identity: StorageRow(row.pk, row.identity, zone) for row, zone in zip(rows, zones, strict=True)}
 
 
-def _move_storages(wanted: dict[str, Named], found: dict[str, BootStorage], zones: dict[UUID, Zone]) -> set[UUID]:
+def _named(zone: Zone) -> ZoneNamed:
+    return ZoneNamed(zone.pk, zone.name, zone.zone_uuid)
+
+
+def _move_storages(wanted: dict[str, Named], found: dict[str, StorageRow], zones: dict[UUID, ZoneNamed]) -> set[UUID]:
     """Return the zones that lost or won a boot storage: each is of the zone whose uuid was verified in it."""
     moved: set[UUID] = set()
     for identity, one in wanted.items():
@@ -105,17 +145,17 @@ def _move_storages(wanted: dict[str, Named], found: dict[str, BootStorage], zone
     return moved
 
 
-def _name_uuid(zone: Zone, zone_uuid: UUID) -> None:
+def _name_uuid(zone: ZoneNamed, zone_uuid: UUID) -> None:
     zone.zone_uuid = zone_uuid
-    zone.save(update_fields=["zone_uuid"])
+    Zone.objects.filter(pk=zone.pk).update(zone_uuid=zone_uuid)
 
 
-def _move(row: BootStorage, zone_uuid: UUID, name: ZoneName, zones: dict[UUID, Zone]) -> set[UUID]:
+def _move(row: StorageRow, zone_uuid: UUID, name: ZoneName, zones: dict[UUID, ZoneNamed]) -> set[UUID]:
     before = row.zone
     if zone_uuid not in zones:
-        zones[zone_uuid] = Zone.objects.create(name=name, zone_uuid=zone_uuid)
+        zones[zone_uuid] = _named(Zone.objects.create(name=name, zone_uuid=zone_uuid))
     row.zone = zones[zone_uuid]
-    row.save(update_fields=["zone"])
+    BootStorage.objects.filter(pk=row.pk).update(zone=row.zone_id)
     append(
         "zone.storage-moved",
         actor=_CONTROL,
@@ -125,9 +165,13 @@ def _move(row: BootStorage, zone_uuid: UUID, name: ZoneName, zones: dict[UUID, Z
     return {before.pk, row.zone.pk}
 
 
-def _zones_by_uuid(named: Iterable[Named]) -> dict[UUID, Zone]:
-    uuids = {one.zone_uuid for one in named if one.zone_uuid}
-    return {zone.zone_uuid: zone for zone in rows_in(Zone.objects.all(), "zone_uuid", uuids) if zone.zone_uuid}
+def _zones_by_uuid(named: Iterable[Named], known: Iterable[ZoneNamed]) -> dict[UUID, ZoneNamed]:
+    """Return the zones of these uuids. known: the zones of the boot storages named, which need not be asked for."""
+    zones = {zone.zone_uuid: zone for zone in known if zone.zone_uuid}
+    others = {one.zone_uuid for one in named if one.zone_uuid and one.zone_uuid not in zones}
+    return zones | {
+        zone.zone_uuid: _named(zone) for zone in rows_in(Zone.objects.all(), "zone_uuid", others) if zone.zone_uuid
+    }
 
 
 def _is_shareable(uri: str) -> bool:

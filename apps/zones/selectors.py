@@ -11,8 +11,6 @@ from django.db.models import QuerySet
 from apps.accounts.selectors import has_permission, require
 from apps.base.errors import NotFound
 from apps.zones.models import OwnershipInterval, Placement, Reading, Sighting, Zone
-from kernelzone import strict
-from kernelzone.facts import ReadingFacts
 
 
 def zones_visible_to(user: Any) -> QuerySet[Zone]:
@@ -50,8 +48,3 @@ def readings_of(zone: Zone) -> QuerySet[Reading]:
 def timeline_of(zone: Zone) -> QuerySet[OwnershipInterval]:
     """Return who owned the zone and since when, oldest first."""
     return zone.intervals.select_related("reading").order_by("since")
-
-
-def facts_of(reading: Reading) -> ReadingFacts:
-    """Return what a reading says, as the value the rules of `kernelzone` work on."""
-    return strict.read(ReadingFacts, reading.facts)

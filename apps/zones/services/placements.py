@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db.models import Count
 
-from apps.base.bulk import update_each
-from apps.zones.bulk import parts, rows_in
-from apps.zones.models import BootStorage, Placement, Sighting
+from apps.base.bulk import insert_rows, update_rows
+from apps.zones.bulk import parts
+from apps.zones.identity import StorageRow
+from apps.zones.models import Placement, Sighting
 from kernelzone.facts import PlacementFacts
 from kernelzone.states import AuxiliaryState
 from kernelzone.words import shown
@@ -28,6 +31,7 @@ _REPORTED: Final = (
 )
 _LONGEST_TARGET: Final = 300
 _ACTIVE: Final = ("ready", "running")
+_kept: Final = attrgetter(*_REPORTED)
 
 
 class Configured(NamedTuple):
@@ -35,14 +39,32 @@ class Configured(NamedTuple):
 
     host: Any
     facts: PlacementFacts
-    storage: BootStorage
+    storage: StorageRow
     also_on: tuple[str, ...] = ()
 
 
+@dataclass(slots=True)
+class _Row:
+    """A placement by those columns that reports change; `pk` is 0 while it is not inserted."""
+
+    host_id: int
+    name: str
+    zone_id: UUID
+    state: str
+    auxiliary: list[str]
+    autoboot: bool
+    also_on: list[str]
+    key_id: str
+    configuration_sha256: str
+    evacuation_target: str
+    state_since: datetime
+    pk: int = 0
+
+
 class _Sorted(NamedTuple):
-    new: list[Placement]
-    changed: list[Placement]
-    same: list[Placement]
+    new: list[_Row]
+    changed: list[_Row]
+    same: list[_Row]
     # (host, zone) that a changed placement was of before
     left: set[tuple[int, UUID]]
 
@@ -57,11 +79,10 @@ def note_placements(configured: Sequence[Configured], *, whole_hosts: Sequence[A
     known = _known({host for host, _ in reported} | whole)
     found = _sort_out(reported.values(), known, now)
     gone = [row for key, row in known.items() if key not in reported and row.host_id in whole]
-    for row in gone:
-        row.gone_at = now
-    update_each(gone, ["gone_at"])
-    Placement.objects.bulk_create(found.new)
-    update_each(found.changed, ["zone", *_REPORTED[1:], "state_since", "last_seen_at"])
+    update_rows(Placement, ["gone_at"], [(now, row.pk) for row in gone])
+    _insert(found.new, now)
+    changed = [(*_kept(row), row.state_since, now, row.pk) for row in found.changed]
+    update_rows(Placement, [*_REPORTED, "state_since", "last_seen_at"], changed)
     for some in parts(row.pk for row in found.same):
         Placement.objects.filter(pk__in=some).update(last_seen_at=now)
     left = found.left | {(row.host_id, row.zone_id) for row in gone}
@@ -70,20 +91,27 @@ def note_placements(configured: Sequence[Configured], *, whole_hosts: Sequence[A
     return touched | _active_twice({row.zone_id for row in found.same if row.state in _ACTIVE} - touched)
 
 
-def _known(hosts: set[int]) -> dict[tuple[int, str], Placement]:
-    rows = Placement.objects.select_for_update(no_key=True).filter(gone_at=None).order_by("id")
-    return {(row.host_id, row.name): row for row in rows_in(rows, "host", sorted(hosts))}
+def _known(hosts: set[int]) -> dict[tuple[int, str], _Row]:
+    locked = Placement.objects.select_for_update(no_key=True).filter(gone_at=None).order_by("id")
+    values = locked.values_list("host", "name", *_REPORTED, "state_since", "pk")
+    rows = (_Row(*row) for some in parts(sorted(hosts)) for row in values.filter(host__in=some))
+    return {(row.host_id, row.name): row for row in rows}
 
 
-def _sort_out(configured: Iterable[Configured], known: dict[tuple[int, str], Placement], now: datetime) -> _Sorted:
+def _insert(rows: Sequence[_Row], now: datetime) -> None:
+    names = ["host", "name", *_REPORTED, "state_since", "first_seen_at", "last_seen_at", "held_back", "gone_at"]
+    new = [(row.host_id, row.name, *_kept(row), row.state_since, now, now, "", None) for row in rows]
+    insert_rows(Placement, names, new)
+
+
+def _sort_out(configured: Iterable[Configured], known: dict[tuple[int, str], _Row], now: datetime) -> _Sorted:
     found = _Sorted([], [], [], set())
     for one in configured:
         reported = _reported(one)
         row = known.get((one.host.pk, one.facts.zone))
         if row is None:
-            times = {"first_seen_at": now, "last_seen_at": now, "state_since": now}
-            found.new.append(Placement(host=one.host, name=one.facts.zone, **reported, **times))
-        elif all(getattr(row, name) == value for name, value in reported.items()):
+            found.new.append(_Row(one.host.pk, one.facts.zone, **reported, state_since=now))
+        elif _kept(row) == tuple(reported.values()):
             found.same.append(row)
         else:
             if row.zone_id != one.storage.zone_id:
@@ -93,13 +121,12 @@ def _sort_out(configured: Iterable[Configured], known: dict[tuple[int, str], Pla
     return found
 
 
-def _change(row: Placement, reported: dict[str, Any], now: datetime) -> None:
+def _change(row: _Row, reported: dict[str, Any], now: datetime) -> None:
     # A zone that has come to a host runs there since then, not since the host began to receive it.
     if row.state != reported["state"] or _is_coming(row.auxiliary) != _is_coming(reported["auxiliary"]):
         row.state_since = now
     for name, value in reported.items():
         setattr(row, name, value)
-    row.last_seen_at = now
 
 
 def _is_coming(auxiliary: Sequence[str]) -> bool:
@@ -107,6 +134,7 @@ def _is_coming(auxiliary: Sequence[str]) -> bool:
 
 
 def _reported(one: Configured) -> dict[str, Any]:
+    """Return what is reported, in the order of `_REPORTED`."""
     return {
         "zone_id": one.storage.zone_id,
         "state": one.facts.state,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-from apps.base.bulk import update_each
+from apps.base.bulk import insert_rows, update_rows
 from apps.history.actors import agent as agent_actor
 from apps.history.services import append
 from apps.jobs.results import TakenResult
-from apps.zones.bulk import parts, rows_in
-from apps.zones.identity import storage_identity
-from apps.zones.models import BootStorage, Reading, Sighting
+from apps.zones.bulk import parts
+from apps.zones.identity import StorageRow, storage_identity
+from apps.zones.models import Reading, Sighting
+from apps.zones.present import READING_FIELDS, ReadingRow, Recorded
 from kernelzone import strict
 from kernelzone.facts import ReadingFacts
 
@@ -50,18 +52,18 @@ class Seen(NamedTuple):
         return self.taken.job is not None and bool(self.taken.job.subject_kind)
 
 
-class Recorded(NamedTuple):
-    """A reading that is a row now, and what it says."""
+class _Current(NamedTuple):
+    """The sighting of a boot storage by a host, and the reading it points at."""
 
-    row: Reading
-    facts: ReadingFacts
+    pk: int
+    reading: ReadingRow
 
 
 class _Written(NamedTuple):
     """A reading with its boot storage, and its facts as JSON."""
 
     seen: Seen
-    storage: BootStorage
+    storage: StorageRow
     facts: dict[str, Any]
 
     @property
@@ -73,11 +75,11 @@ class _Sorted(NamedTuple):
     """New readings in the order they came, those that become the present, and the sightings that were confirmed."""
 
     new: list[Recorded]
-    newest: dict[_Key, Reading]
+    newest: dict[_Key, ReadingRow]
     confirmed: set[int]
 
 
-def record_readings(seen: Sequence[Seen], storages: dict[str, BootStorage], *, now: datetime) -> list[Recorded]:
+def record_readings(seen: Sequence[Seen], storages: dict[str, StorageRow], *, now: datetime) -> list[Recorded]:
     """Return the readings that were new and are now rows, in the order they came; the others confirm the last one.
 
     A reading that came late, after a newer one of the same agent, is kept and is not the present.
@@ -85,7 +87,7 @@ def record_readings(seen: Sequence[Seen], storages: dict[str, BootStorage], *, n
     current = _current_sightings(seen, storages)
     written = [_Written(one, storages[one.identity], strict.write(one.facts)) for one in seen if not _is_wrong(one)]
     found = _sort_out(written, current, _nonces_used(written, current), now)
-    Reading.objects.bulk_create([one.row for one in found.new])
+    _insert([one.row for one in found.new])
     _point_at(found.newest, current, now)
     for some in parts(found.confirmed):
         Sighting.objects.filter(pk__in=some).update(confirmed_at=now)
@@ -103,7 +105,7 @@ def put_aside(one: Seen, code: str) -> None:
 
 
 def _sort_out(
-    written: Sequence[_Written], current: dict[_Key, Sighting], used: dict[str, _Reading], now: datetime
+    written: Sequence[_Written], current: dict[_Key, _Current], used: dict[str, _Reading], now: datetime
 ) -> _Sorted:
     found = _Sorted([], {}, set())
     for one in written:
@@ -120,11 +122,11 @@ def _sort_out(
     return found
 
 
-def _present(one: _Written, current: dict[_Key, Sighting]) -> Reading | None:
+def _present(one: _Written, current: dict[_Key, _Current]) -> ReadingRow | None:
     return current[one.key].reading if one.key in current else None
 
 
-def _is_news(one: _Written, last: Reading | None) -> bool:
+def _is_news(one: _Written, last: ReadingRow | None) -> bool:
     return last is None or one.seen.was_asked_for or not _says_the_same(last, one.storage, one.facts)
 
 
@@ -136,11 +138,11 @@ def _is_wrong(one: Seen) -> bool:
     return bool(code)
 
 
-def _nonces_used(written: Iterable[_Written], current: dict[_Key, Sighting]) -> dict[str, _Reading]:
+def _nonces_used(written: Iterable[_Written], current: dict[_Key, _Current]) -> dict[str, _Reading]:
     """Return what was read under these nonces before, by nonce; what only confirms is not asked about."""
     news = (one.seen.facts.nonce for one in written if _is_news(one, _present(one, current)))
-    rows = rows_in(Reading.objects.only("nonce", "host_id", "facts"), "nonce", news)
-    return {row.nonce: (row.host_id, row.facts) for row in rows}
+    rows = Reading.objects.values_list("nonce", "host", "facts")
+    return {nonce: (host, facts) for some in parts(news) for nonce, host, facts in rows.filter(nonce__in=some)}
 
 
 def _is_free(one: _Written, used: dict[str, _Reading]) -> bool:
@@ -152,47 +154,51 @@ def _is_free(one: _Written, used: dict[str, _Reading]) -> bool:
     return before is mine
 
 
-def _current_sightings(seen: Sequence[Seen], storages: dict[str, BootStorage]) -> dict[_Key, Sighting]:
+def _current_sightings(seen: Sequence[Seen], storages: dict[str, StorageRow]) -> dict[_Key, _Current]:
     hosts = sorted({one.taken.host.pk for one in seen})
-    rows = Sighting.objects.select_related("reading").filter(host__in=hosts)
-    found = rows_in(rows, "storage", (storages[one.identity].pk for one in seen))
-    return {(row.storage_id, row.host_id): row for row in found}
+    names = ("storage", "host", "pk", *(f"reading__{name}" for name in (*READING_FIELDS, "pk")))
+    rows = Sighting.objects.filter(host__in=hosts).values_list(*names)
+    return {
+        (storage, host): _Current(pk, ReadingRow(*values))
+        for some in parts(storages[one.identity].pk for one in seen)
+        for storage, host, pk, *values in rows.filter(storage__in=some)
+    }
 
 
-def _point_at(newest: dict[_Key, Reading], current: dict[_Key, Sighting], now: datetime) -> None:
-    moved = [current[key] for key in newest if key in current]
-    for row in moved:
-        row.reading = newest[row.storage_id, row.host_id]
-        row.confirmed_at = now
-    update_each(moved, ["reading", "confirmed_at"])
-    Sighting.objects.bulk_create(
-        Sighting(storage_id=storage, host_id=host, reading=reading, confirmed_at=now)
-        for (storage, host), reading in newest.items()
-        if (storage, host) not in current
-    )
+def _insert(rows: Sequence[ReadingRow]) -> None:
+    values = attrgetter(*READING_FIELDS)
+    for row, pk in zip(rows, insert_rows(Reading, READING_FIELDS, [values(row) for row in rows]), strict=True):
+        row.pk = pk
 
 
-def _says_the_same(last: Reading, storage: BootStorage, new: dict[str, Any]) -> bool:
+def _point_at(newest: dict[_Key, ReadingRow], current: dict[_Key, _Current], now: datetime) -> None:
+    moved = [(row.pk, now, current[key].pk) for key, row in newest.items() if key in current]
+    update_rows(Sighting, ["reading", "confirmed_at"], moved)
+    new = [(*key, row.pk, now) for key, row in newest.items() if key not in current]
+    insert_rows(Sighting, ["storage", "host", "reading", "confirmed_at"], new)
+
+
+def _says_the_same(last: ReadingRow, storage: StorageRow, new: dict[str, Any]) -> bool:
     if last.zone_id != storage.zone_id:
         return False
     return all(last.facts.get(name) == value for name, value in new.items() if name not in _OF_THE_LOOK)
 
 
-def _is_earlier(one: Seen, last: Reading) -> bool:
+def _is_earlier(one: Seen, last: ReadingRow) -> bool:
     """Whether the same agent, in one life of its journal and machine, made this reading before `last`."""
     report = one.taken.report
     same_life = (report.agent, report.epoch, report.boot_id) == (last.agent_uuid, last.epoch, last.boot_id)
     return same_life and report.monotonic_ms < last.monotonic_ms
 
 
-def _reading(one: Seen, facts: dict[str, Any], storage: BootStorage, now: datetime) -> Reading:
+def _reading(one: Seen, facts: dict[str, Any], storage: StorageRow, now: datetime) -> ReadingRow:
     report, job = one.taken.report, one.taken.job
     record = one.facts.record
-    return Reading(
+    return ReadingRow(
         nonce=one.facts.nonce,
         zone_id=storage.zone_id,
-        storage=storage,
-        host=one.taken.host,
+        storage_id=storage.pk,
+        host_id=one.taken.host.pk,
         agent_uuid=report.agent,
         job_id=job.pk if job is not None else None,
         epoch=report.epoch,

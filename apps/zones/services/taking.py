@@ -14,8 +14,7 @@ from apps.fleet.models import Host
 from apps.fleet.services import record_host_facts
 from apps.history.services import events_last
 from apps.jobs.results import TakenResult
-from apps.zones.identity import Named, storage_identity, storages_of
-from apps.zones.models import BootStorage
+from apps.zones.identity import Named, StorageRow, storage_identity, storages_of
 from apps.zones.services.admitting import Placements, admitted, devices_of
 from apps.zones.services.holding_back import note_held_back
 from apps.zones.services.owners import settle_owners
@@ -68,9 +67,9 @@ def _take(placements: Placements, seen: list[Seen], *, are_whole: bool, now: dat
     recorded = record_readings(seen, storages.rows, now=now)
     touched |= {one.row.zone_id for one in recorded}
     if touched:
-        settle_owners(touched, recorded, now=now)
+        known = settle_owners(touched, recorded, now=now)
         for path in settings.ZONES_TOUCHED:
-            import_string(path)(touched, now)
+            import_string(path)(touched, now, known)
 
 
 def _named_by_placements(placements: Placements) -> Iterable[Named]:
@@ -106,7 +105,7 @@ def _verified_uuid(facts: ReadingFacts) -> UUID | None:
     return facts.zone_uuid if is_verified else None
 
 
-def _configured(host: Host, facts: PlacementFacts, storages: dict[str, BootStorage]) -> Configured:
+def _configured(host: Host, facts: PlacementFacts, storages: dict[str, StorageRow]) -> Configured:
     """Return the placement with its first boot storage, which says whose it is, and what its others say."""
     devices = sorted(devices_of(host.owner_hostid, facts), key=lambda device: (device.bootpri, device.id))
     first, *others = (storages[storage_identity(one.uri, one.device_ids, host.owner_hostid)] for one in devices)

@@ -17,7 +17,7 @@ STORAGE = {
 TOUCHED: list = []
 
 
-def keep_touched(zones, now):
+def keep_touched(zones, now, known=None):
     """A hook of the settings."""
     TOUCHED.append(set(zones))
 
