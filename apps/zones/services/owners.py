@@ -138,12 +138,13 @@ def _save(zones: Sequence[ZoneRow], before: dict[UUID, tuple[object, ...]], now:
 def _truth(sightings: Iterable[Sighted]) -> Sighted | None:
     """Return the one that is believed of the owner, None when none is.
 
-    The CLEAN one of the highest generation; else the newest that an attach on Solaris amounts to.
+    The CLEAN one of the highest generation; else the newest that an attach on Solaris amounts to. Of two that came
+    together the first: which one it is must not change while nothing else does.
     """
     named = [one for one in sightings if one.facts.status in NAMES_OWNER and one.facts.record is not None]
     return max(
         named,
-        key=lambda one: (weight(one.row.status, one.row.generation, one.facts.at), one.row.recorded_at),
+        key=lambda one: (weight(one.row.status, one.row.generation, one.facts.at), one.row.recorded_at, -one.row.pk),
         default=None,
     )
 
