@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from kernelzone.orders import UNCHANGED, Effect, ReportState
+from kernelzone.orders import UNCHANGED, Effect, Kind, ReportState
 from kernelzone.strict import StrictError
 from kzagent.actions import ACTIONS
 from kzagent.agent import Agent
@@ -78,11 +78,11 @@ def _ended(case: Case) -> Said:
 
 
 def _act(case: Case) -> Said:
-    """Return how the action ended; what changes a zone keeps the return guard from it meanwhile."""
+    """Return how the action ended; what changes zones keeps the return guard from them meanwhile."""
     action, zone = ACTIONS[case.order.kind], case.order.zone
-    if zone is None or case.order.rules.effect is Effect.READ_ONLY:
+    if case.order.rules.effect is Effect.READ_ONLY or case.order.kind is Kind.WITHDRAW:
         return action(case)
-    with case.agent.at_work.order(case.order.owner_hostid, zone.name):
+    with case.agent.at_work.order(case.order.owner_hostid, zone.name if zone else None):
         return action(case)
 
 

@@ -15,15 +15,18 @@ class ZonesAtWork:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._orders: Counter[tuple[HostId, ZoneName]] = Counter()
+        self._orders: Counter[tuple[HostId, ZoneName | None]] = Counter()
         self._guarded: set[tuple[HostId, ZoneName]] = set()
 
     @contextmanager
-    def order(self, owner_hostid: HostId, zone: ZoneName) -> Iterator[None]:
-        """An order acts on the zone while the block runs; several may, and host data decides between them."""
+    def order(self, owner_hostid: HostId, zone: ZoneName | None) -> Iterator[None]:
+        """An order acts on the zone while the block runs; several may, and host data decides between them.
+
+        zone: None for an order that acts on any zone of the host, as an evacuation does.
+        """
         place = (owner_hostid, zone)
         with self._changed:
-            self._changed.wait_for(lambda: place not in self._guarded)
+            self._changed.wait_for(lambda: not self._is_guarded(owner_hostid, zone))
             self._orders[place] += 1
         try:
             yield
@@ -39,7 +42,8 @@ class ZonesAtWork:
         """
         place = (owner_hostid, zone)
         with self._changed:
-            is_idle = not self._orders[place] and place not in self._guarded
+            is_at_work = self._orders[place] or self._orders[owner_hostid, None]
+            is_idle = not is_at_work and place not in self._guarded
             if is_idle:
                 self._guarded.add(place)
         try:
@@ -49,3 +53,6 @@ class ZonesAtWork:
                 with self._changed:
                     self._guarded.discard(place)
                     self._changed.notify_all()
+
+    def _is_guarded(self, owner_hostid: HostId, zone: ZoneName | None) -> bool:
+        return any(place == (owner_hostid, zone or place[1]) for place in self._guarded)

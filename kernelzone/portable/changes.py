@@ -209,7 +209,7 @@ def claim_all(writer: Writer, change: Change, looks: list[Look], *, forced: bool
             journal=FileJournal(writer.placement.journal_path(one.device)),
             lock_path=writer.placement.claim_lock,
             expected=_expected(one) if forced else None,
-            high_water=high_water.seen(writer.placement).get(one.device.uri, 0),
+            high_water=high_water.seen(writer.placement, one.device.uri),
         )
         _demand_claimed(outcome)
         high_water.keep(writer.placement, {one.device.uri: outcome.generation})
@@ -232,7 +232,7 @@ def initialise_all(
             journal=FileJournal(writer.placement.journal_path(one.device)),
             lock_path=writer.placement.claim_lock,
             expected_raw=raw_digest(*one.pair) if forced and one.pair else None,
-            high_water=high_water.seen(writer.placement).get(one.device.uri, 0),
+            high_water=high_water.seen(writer.placement, one.device.uri),
         )
         _demand_claimed(outcome)
         high_water.keep(writer.placement, {one.device.uri: outcome.generation})

@@ -50,6 +50,7 @@ from kernelzone.portable.turn import Turn, refuse_panicked
 from kernelzone.portable.verdicts import Refused, true_record, usable_record
 from kernelzone.states import AuxiliaryState, ZoneState
 from kernelzone.suri import SuriError
+from kernelzone.words import HostId
 
 Say = Callable[[str], None]
 _MAY_COME: Final = frozenset({ZoneState.CONFIGURED, ZoneState.UNAVAILABLE})
@@ -58,12 +59,16 @@ _NOT_SETTLED: Final = (Refused, PortableError, HostDataError, SuriError, OSError
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to migrate. `cipher`: None for the default. `live_only`: `-t live`. `overwrite`: `-w`."""
+    """How to migrate. `cipher`: None for the default. `live_only`: `-t live`. `overwrite`: `-w`.
+
+    target_hostid: the host that is meant, where the one who asks knows it; the hostname may have become another's.
+    """
 
     dry_run: bool = False
     overwrite: bool = False
     live_only: bool = False
     cipher: str | None = None
+    target_hostid: HostId | None = None
 
 
 class Trip(NamedTuple):
@@ -107,7 +112,10 @@ def migrate(turn: Turn, *, target: str, options: Options, say: Say) -> tuple[str
 
 def _refuse(trip: Trip) -> Record:
     """Return what host data says, when the zone may be migrated at all. Raises: Refused."""
-    turn, zone = trip.here, trip.zone
+    turn, zone, meant = trip.here, trip.zone, trip.options.target_hostid
+    if meant not in (None, trip.target.owner_hostid):
+        text = f"{trip.target.hostname} is host {trip.target.owner_hostid}, but host {meant} is meant"
+        raise Refused("TARGET_OTHER", told(zone, text))
     refuse_panicked(turn)
     if trip.options.live_only and turn.state.state is not ZoneState.RUNNING:
         raise Refused("WRONG_STATE", told(zone, "must be running before migrate -t live."))
@@ -242,7 +250,7 @@ def _migrating_in(trip: Trip, incarnation: bytes) -> Iterator[Waiting]:
         if waiting.child.returncode is None:
             guests.give_up(waiting)
         if trip.options.dry_run:
-            turn.save(ZoneState.CONFIGURED)
+            turn.save(turn.state.state)
             migration_marks.forget(trip.there)
 
 

@@ -41,7 +41,7 @@ def _is_erasable(turn: Turn, one: Look) -> bool:
         return written_by is None or (zone_uuid is not None and written_by == zone_uuid.bytes)
     if one.status is not RegionStatus.CLEAN or region is None or region.record is None:
         return False
-    mark = high_water.seen(turn.placement).get(one.device.uri, 0)
+    mark = high_water.seen(turn.placement, one.device.uri)
     is_certain = not doubts(region, high_water=mark, device_guid=device_guid(one.device))
     return is_certain and changes.is_owner(turn.host, region.record)
 

@@ -147,8 +147,8 @@ def migrate(
 ) -> Outcome:  # fmt: skip
     """Return how the migration to `target` (`ssh://user@host`, or a hostname) ended; `say` gets each line as it comes.
 
-    DONE, or TARGET_UNKNOWN, TARGET_UNREACHABLE, TARGET_STATE, MAINTENANCE, NOT_SHARED, INCOMPATIBLE, CONFIG_FAILED,
-    WRONG_KEY, CIPHER or another refusal: the zone is where it was then, unless the lines say otherwise.
+    DONE, or TARGET_UNKNOWN, TARGET_OTHER, TARGET_UNREACHABLE, TARGET_STATE, MAINTENANCE, NOT_SHARED, INCOMPATIBLE,
+    CONFIG_FAILED, WRONG_KEY, CIPHER or another refusal: the zone is where it was then, unless the lines say otherwise.
     """
     lines: list[str] = []
 

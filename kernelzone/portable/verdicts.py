@@ -143,9 +143,8 @@ def _refuse_copies(zone: str, looks: list[Look]) -> None:
 
 
 def _refuse_older(placement: Placement, looks: list[Look]) -> None:
-    marks = high_water.seen(placement)
     for one in looks:
-        generation, mark = one.region.generation if one.region else 0, marks.get(one.device.uri, 0)
+        generation, mark = one.region.generation if one.region else 0, high_water.seen(placement, one.device.uri)
         if generation < mark:
             text = said(
                 placement.zone,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -121,7 +121,7 @@ class PortableDriver:
         """Return how the migration ended; the target is a host beside this one."""
         with _asked("migrate"):
             self._remember(zone, high_water)
-            options = Options(dry_run=wanted.dry_run, live_only=wanted.live_only)
+            options = Options(dry_run=wanted.dry_run, live_only=wanted.live_only, target_hostid=wanted.target_hostid)
             return verbs.migrate(self._host, zone, wanted.target, options, agent=self._agent, say=say)
 
     def evacuate(self, wanted: EvacuateArgs, say: Say) -> EvacuateResult:
@@ -148,9 +148,14 @@ class PortableDriver:
             return verbs.mark_unavailable(self._host, zone, agent=self._agent)
 
     def disable_autoboot(self, zone: ZoneName) -> Outcome:
-        """Return how `autoboot` of the zone's configuration was set to false."""
+        """Return how `autoboot` of the zone's configuration was set to false.
+
+        Refused while a command works on the zone: a migration may just be taking it to another host, or back.
+        """
         with _asked("switch autoboot off"):
-            return configuring.disable_autoboot(self._host, zone)
+            placement = self._host.placement(zone)
+            with files.held(placement.verb_lock, wait=False) if placement.exists() else nullcontext():
+                return configuring.disable_autoboot(self._host, zone)
 
     def configure(self, zone: ZoneName, text: str) -> Outcome:
         """Return how a command file without key source was taken over."""
@@ -240,7 +245,7 @@ class PortableDriver:
             journal=forced.journal(reading.device),
             lock_path=placement.claim_lock,
             expected=_expected(reading),
-            high_water=max(forced.high_water, marks.seen(placement).get(reading.device, 0)),
+            high_water=max(forced.high_water, marks.seen(placement, reading.device)),
             still_valid=forced.still_valid,
         )
 
@@ -272,7 +277,7 @@ class PortableDriver:
             journal=forced.journal(reading.device),
             lock_path=placement.claim_lock,
             expected_raw=bytes.fromhex(reading.raw_sha256),
-            high_water=max(forced.high_water, marks.seen(placement).get(reading.device, 0)),
+            high_water=max(forced.high_water, marks.seen(placement, reading.device)),
             still_valid=forced.still_valid,
         )
 

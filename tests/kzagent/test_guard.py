@@ -18,7 +18,7 @@ from kernelzone.facts import HeldBack
 from kernelzone.hostdata import REGION_BYTES, SLOT_BYTES
 from kernelzone.obligations import Obligation
 from kernelzone.orders import Kind, ZoneRef
-from kernelzone.portable import configuring, guests, verbs
+from kernelzone.portable import configuring, files, guests, verbs
 from kernelzone.portable.host import Flag
 from kernelzone.words import HostId, ZoneName
 from kzagent.__main__ import main
@@ -215,13 +215,15 @@ def test_slow_hosts_are_guarded_at_once(deployment: Deployment) -> None:
     assert [(driver, held) for driver, held in found] == [(host, None) for host in hosts]
 
 
-def test_an_order_at_work_on_the_zone_is_left_alone_until_the_next_inspection(
-    taken: Fleet, deployment: Deployment
+@pytest.mark.parametrize("zone", [ZONE, None])
+def test_an_order_at_work_on_the_zone_or_the_host_is_left_alone_until_the_next_inspection(
+    taken: Fleet, deployment: Deployment, zone: ZoneName | None
 ) -> None:
     taken.global2.come_back()
 
-    with deployment.agent.at_work.order(HostId(GLOBAL2), ZONE):
+    with deployment.agent.at_work.order(HostId(GLOBAL2), zone):
         assert [one.state for one in held(deployment)] == ["installed"]
+        assert at_global2(taken) == ("installed", True)
     assert [one.state for one in held(deployment)] == ["unavailable"]
 
 
@@ -353,3 +355,31 @@ def test_an_order_on_a_zone_waits_for_the_guard_and_one_on_another_zone_does_not
             assert not is_mine_too
     same.join(5)
     assert began.is_set()
+
+
+def test_an_order_on_a_whole_host_waits_for_the_guard_on_any_of_its_zones() -> None:
+    at_work, began = ZonesAtWork(), threading.Event()
+
+    def run(host: str) -> None:
+        with at_work.order(HostId(host), None):
+            began.set()
+
+    same = threading.Thread(target=run, args=(GLOBAL2,))
+    with at_work.guard(HostId(GLOBAL2), ZONE) as is_idle:
+        assert is_idle
+        run(GLOBAL1)
+        assert began.is_set()
+        began.clear()
+        same.start()
+        assert not began.wait(0.2), "an evacuation began while the guard acted"
+    same.join(5)
+    assert began.is_set()
+
+
+def test_a_zone_that_another_command_works_on_keeps_its_autoboot(taken: Fleet, deployment: Deployment) -> None:
+    """A zone that comes back from an evacuation leaves this host by a command of another agent."""
+    taken.global2.come_back()
+    with files.held(taken.global2.placement(ZONE).verb_lock):
+        assert [one.state for one in held(deployment)] == ["installed"]
+        assert at_global2(taken) == ("installed", True)
+    assert [one.state for one in held(deployment)] == ["unavailable"]

@@ -8,9 +8,12 @@ import pytest
 from agent_lab import GLOBAL1, GLOBAL2, Deployment, done
 
 from kernelzone import orders
+from kernelzone.facts import Outcome
 from kernelzone.orders import EvacuateResult, Kind, ReportState, VerbResult
-from kernelzone.portable import configuring, evacuation_targets, fsck, guests, maintenance, verbs
+from kernelzone.portable import configuring, evacuating, evacuation_targets, fsck, guests, maintenance, verbs
+from kernelzone.portable.evacuating import Evacuation
 from kernelzone.portable.evacuation_targets import EVERY_ZONE
+from kernelzone.words import HostId, ZoneName
 
 pytestmark = pytest.mark.processes
 ZONE = "kz-move"
@@ -81,6 +84,30 @@ def test_an_order_that_was_cut_off_after_the_zone_had_gone_is_done_when_it_comes
     assert "there already" in report.lines[0]
     report = report_of(deployment, Kind.MIGRATE, ZONE, {**ARGS, "target_hostid": GLOBAL1})
     assert (report.state, report.code) == (ReportState.FAILED, "WRONG_STATE")
+
+
+def test_a_zone_goes_to_the_host_that_is_meant_and_to_no_other_of_that_name(
+    deployment: Deployment, running: Any
+) -> None:
+    report = report_of(deployment, Kind.MIGRATE, ZONE, {**ARGS, "target_hostid": "80808080"})
+    assert (report.state, report.code) == (ReportState.FAILED, "TARGET_OTHER")
+    assert f"global2 is host {GLOBAL2}, but host 80808080 is meant" in report.lines[-1]
+    assert deployment.fleet.global1.placement_facts(ZONE).state == "running"
+
+
+def test_the_guard_leaves_the_zones_of_a_host_alone_while_it_is_evacuated(
+    deployment: Deployment, running: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def evacuate(*args: object, **options: object) -> Evacuation:
+        with deployment.agent.at_work.guard(HostId(GLOBAL1), ZoneName(ZONE)) as is_idle:
+            seen.append(is_idle)
+        return Evacuation(Outcome("evacuate", True, 0, "DONE", ()), ())
+
+    monkeypatch.setattr(evacuating, "evacuate", evacuate)
+    assert report_of(deployment, Kind.EVACUATE, None, EVACUATE).state == ReportState.DONE
+    assert seen == [False]
 
 
 def test_a_refusal_is_a_failure_with_its_code_and_the_zone_stays(deployment: Deployment, running: Any) -> None:

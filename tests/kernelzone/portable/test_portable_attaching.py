@@ -262,6 +262,17 @@ def test_storage_that_was_set_back_is_not_attached_by_the_host_that_has_seen_mor
     assert lab.global2.placement_facts("kzone1").state != "installed"
 
 
+@pytest.mark.parametrize("uri", ["iscsi://array1/{}", "dev:dsk/c0t{}d0"])
+def test_storage_that_was_set_back_is_known_by_any_of_its_uris(lab: Lab, uri: str) -> None:
+    name = URI.removeprefix("lu:")
+    other = uri.format(name if uri.startswith("iscsi") else name.removeprefix("luname.naa.").upper())
+    older = set_back(lab)
+    must(configuring.configure(lab.global2, "kzone1", f"select device id=0; set storage={other}; end"))
+
+    assert verbs.attach(lab.global2, "kzone1").code == "ROLLBACK"
+    assert lab.slots() == older
+
+
 def test_storage_that_was_set_back_is_not_booted(lab: Lab) -> None:
     set_back(lab)
     must(verbs.attach(lab.global1, "kzone1", "force-takeover"))  # global1 has seen nothing newer

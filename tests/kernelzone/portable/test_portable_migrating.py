@@ -124,6 +124,15 @@ def test_a_dry_run_of_a_live_migration_changes_nothing(lab: Lab) -> None:
     assert is_clean(lab)
 
 
+def test_a_dry_run_leaves_a_zone_that_must_not_boot_on_the_target_unavailable(lab: Lab) -> None:
+    lab.running()
+    assert verbs.attach(lab.global1, ZONE).code == "IN_USE"
+
+    must(migrate(lab, dry_run=True))
+
+    assert state(lab.global1) == ("unavailable", ())
+
+
 def test_during_a_live_migration_both_sides_say_so_and_only_the_source_owns_it(lab: Lab) -> None:
     lab.running()
     seen: dict[str, object] = {}
