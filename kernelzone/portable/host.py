@@ -127,6 +127,11 @@ class Host:
         return str(self._fields()["boot_id"])
 
     @property
+    def named_now(self) -> str:
+        """The hostid that `host.json` names now: another one after its board was changed."""
+        return str(self._fields()["owner_hostid"])
+
+    @property
     def is_reachable(self) -> bool:
         """Whether an agent may speak for this host."""
         return self.flag is Flag.UP

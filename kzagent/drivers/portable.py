@@ -61,13 +61,21 @@ class PortableDriver:
 
     def __init__(self, directory: Path, agent: UUID) -> None:
         with _asked("open the host"):
-            self._host = Host.open(directory)
+            self._opened = Host.open(directory)
         self._agent = agent
 
     @property
     def owner_hostid(self) -> HostId:
         """The host, as it names itself in host data."""
-        return self._host.owner_hostid
+        return self._opened.owner_hostid
+
+    @property
+    def _host(self) -> Host:
+        """The host, as long as it is the one that was opened. Raises: PortableError HOSTID."""
+        if self._opened.named_now != self._opened.owner_hostid:
+            message = f"it is host {self._opened.named_now} now: start its agent again"
+            raise PortableError("HOSTID", message)
+        return self._opened
 
     @property
     def is_slow(self) -> bool:
@@ -75,10 +83,10 @@ class PortableDriver:
         return False
 
     def is_reachable(self) -> bool:
-        """Return whether the host is up: for one that is dead or cut off its agent keeps silent."""
+        """Return whether the host is up: for one that is dead, cut off, or another one now, its agent keeps silent."""
         try:
             return self._host.is_reachable
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError, PortableError):
             return False
 
     def host(self) -> HostFacts:

@@ -9,7 +9,7 @@ from agent_lab import GLOBAL1, GLOBAL2, Fleet, done
 
 from kernelzone import zoneadm
 from kernelzone.orders import MigrateArgs
-from kernelzone.portable import configuring, storage, verbs
+from kernelzone.portable import configuring, drills, storage, verbs
 from kernelzone.states import Verb
 from kernelzone.words import HostId, ZoneName
 from kzagent.drivers import ZoneDriver
@@ -42,6 +42,20 @@ def test_a_host_that_started_again_has_another_boot_id(driver: ZoneDriver, fleet
     fleet.global1.come_back()
 
     assert driver.host().boot_id != before
+
+
+def test_a_host_that_has_become_another_one_is_left_alone(driver: ZoneDriver, way: str, fleet: Fleet) -> None:
+    if way == "rad":
+        pytest.skip("RAD cannot say the hostid: docs/solaris.md")
+    assert driver.owner_hostid == GLOBAL1
+    fleet.global1.crash()
+    drills.set_hostid(fleet.global1, "80808080")
+    fleet.global1.come_back()
+
+    with pytest.raises(DriverError) as refused:
+        driver.run(Verb.BOOT, KZONE2, 0)
+    assert refused.value.code == "HOSTID"
+    assert fleet.global1.placement("kzone2").state().state == "installed"
 
 
 def test_every_zone_is_listed_with_state_and_boot_storage(driver: ZoneDriver, fleet: Fleet) -> None:
