@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from apps.base.errors import FilterRefused, NotFound
 from apps.conflicts.doors import Way, doors
 from apps.conflicts.models import Conflict, EvidenceRow, EvidenceSheet, Obligation
 from apps.conflicts.selectors import conflicts_visible_to, obligations_of_zone, sheet_progress, zoneadm_message
-from apps.conflicts.sentences import conflict_sentence
+from apps.conflicts.sentences import conflict_sentence, hostids_in
 from apps.conflicts.services import (
     DEFAULT_WINDOW_S,
     acknowledge_conflict,
@@ -29,6 +30,7 @@ from apps.conflicts.services import (
     waive_door,
 )
 from apps.fleet.models import Host
+from apps.fleet.selectors import host_names
 from apps.jobs.models import Job
 from kernelzone.words import WordError, canonical_uuid
 
@@ -64,15 +66,20 @@ def host_out(host: Host | None) -> dict[str, Any] | None:
     return {"owner_hostid": host.owner_hostid, "hostname": host.hostname} if host else None
 
 
-def conflict_out(conflict: Conflict) -> dict[str, Any]:
-    """Return one conflict as lists show it."""
+def conflicts_out(conflicts: Sequence[Conflict]) -> list[dict[str, Any]]:
+    """Return conflicts as lists show them; hosts are called as people call them."""
+    names = host_names(hostid for one in conflicts for hostid in hostids_in(one))
+    return [_conflict_out(one, names) for one in conflicts]
+
+
+def _conflict_out(conflict: Conflict, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": conflict.pk,
         "kind": conflict.kind,
         "severity": conflict.get_severity_display().lower(),
         "zone": {"id": conflict.zone_id, "name": conflict.zone.name},
         "host": host_out(conflict.host),
-        "sentence": conflict_sentence(conflict),
+        "sentence": conflict_sentence(conflict, names),
         "facts": conflict.facts,
         "opened_at": conflict.opened_at,
         "last_seen_at": conflict.last_seen_at,
@@ -173,7 +180,7 @@ class ConflictViewSet(mixins.ListModelMixin, GenericViewSet[Conflict]):
         """Return a page of conflicts, the most severe first."""
         given = parameters(request, "zone", "kind", "open")
         page = self.paginate_queryset(_filtered(self.get_queryset(), given)) or []
-        return self.get_paginated_response([conflict_out(conflict) for conflict in page])
+        return self.get_paginated_response(conflicts_out(page))
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """Return one conflict with the message of `zoneadm`, its doors and its newest sheets."""
@@ -183,7 +190,7 @@ class ConflictViewSet(mixins.ListModelMixin, GenericViewSet[Conflict]):
         sheets = conflict.zone.sheets.select_related("target").prefetch_related("rows").order_by("-begun_at")[:5]
         return Response(
             {
-                **conflict_out(conflict),
+                **conflicts_out([conflict])[0],
                 "message": zoneadm_message(conflict) or None,
                 "doors": [door_out(way) for way in doors(conflict, timezone.now())],
                 "obligations": [obligation_out(row) for row in obligations_of_zone(conflict.zone)],
@@ -195,7 +202,7 @@ class ConflictViewSet(mixins.ListModelMixin, GenericViewSet[Conflict]):
     def acknowledge(self, request: Request, pk: str) -> Response:
         """Return the conflict, acknowledged."""
         Input.parse(request.data)
-        return Response(conflict_out(acknowledge_conflict(uuid_of(pk), actor=caller(request))))
+        return Response(conflicts_out([acknowledge_conflict(uuid_of(pk), actor=caller(request))])[0])
 
     @action(detail=True, methods=["post"])
     def evidence(self, request: Request, pk: str) -> Response:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from apps.conflicts.models import Conflict
-from apps.conflicts.policy_identity import hostid_collision, storage_shared
+from apps.conflicts.policy_identity import are_two_zones, hostid_collision, storage_shared
 from apps.conflicts.policy_returns import has_lost, return_pending, running_losers
 from apps.conflicts.seen import Found, PlacementSeen, SightingSeen, ZoneSeen
 from kernelzone.facts import NAMES_OWNER, ReadingFacts, RecordFacts, RegionStatus
@@ -120,7 +120,12 @@ def _stale_configuration(zone: ZoneSeen) -> Found | None:
     truth = truth_of(zone)
     if truth is None or not _owner_has_it(zone, truth[1]):
         return None
-    left = [one for one in zone.placements if _is_left(one, truth[1])]
+    theirs = [one for one in zone.placements if one.owner_hostid == truth[1].owner_hostid]
+    left = [
+        one
+        for one in zone.placements
+        if _is_left(one, truth[1]) and not any(are_two_zones(one, other) for other in theirs)
+    ]
     if not left:
         return None
     return Found(

@@ -15,7 +15,7 @@ def storage_shared(zone: ZoneSeen) -> Found | None:
     Storages are told apart by NAA or EUI id where they have one (`storage_identity`), so placements of one zone row
     are on one storage whatever their URIs.
     """
-    sharing = {place for pair in combinations(zone.placements, 2) if _are_two_zones(*pair) for place in pair}
+    sharing = {place for pair in combinations(zone.placements, 2) if are_two_zones(*pair) for place in pair}
     others = {name for one in zone.placements for name in one.also_on}
     if not sharing and not others:
         return None
@@ -42,8 +42,8 @@ def hostid_collision(zone: ZoneSeen) -> Found | None:
     return Found(Conflict.Kind.HOSTID_COLLISION, here.host if here else None, None, facts)
 
 
-def _are_two_zones(one: PlacementSeen, other: PlacementSeen) -> bool:
-    """Whether two placements on one boot storage are of two zones, and not of one zone that may move.
+def are_two_zones(one: PlacementSeen, other: PlacementSeen) -> bool:
+    """Return whether two placements on one boot storage are of two zones, and not of one zone that may move.
 
     On one host they always are. On two, a zone that may move has one name everywhere, or at least one key.
     """
@@ -52,4 +52,4 @@ def _are_two_zones(one: PlacementSeen, other: PlacementSeen) -> bool:
     return one.name != other.name and (one.key_id != other.key_id or not one.key_id)
 
 
-__all__: Final = ["hostid_collision", "storage_shared"]
+__all__: Final = ["are_two_zones", "hostid_collision", "storage_shared"]

@@ -33,6 +33,17 @@ def test_a_conflict_is_shown_with_message_doors_and_sheets(
     assert [row["word"] for row in shown["sheets"][0]["rows"]] == ["says-nothing", "says-nothing", "suggests-off"]
 
 
+def test_hosts_are_called_by_their_names(fleet: Any, vera: Any, client_of: Any) -> None:
+    fleet.global1.put(fleet.kzone1, "configured")
+    fleet.say_states()
+    client = client_of(vera)
+
+    [listed] = client.get(f"{URL}?kind=stale-configuration").json()["results"]
+
+    assert listed["sentence"] == "global1 still configures it, though global2 owns it."
+    assert client.get(f"{URL}/{listed['id']}").json()["sentence"] == listed["sentence"]
+
+
 def test_the_list_is_filtered(fleet: Any, conflict: Any, vera: Any, client_of: Any) -> None:
     client = client_of(vera)
     assert [row["id"] for row in client.get(f"{URL}?open=yes").json()["results"]] == [str(conflict.pk)]

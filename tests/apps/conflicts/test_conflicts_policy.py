@@ -222,7 +222,7 @@ CASES: dict[str, tuple[tuple[Any, ...], set[Conflict.Kind]]] = {
             placement(OURS, "configured", name="b", key_id=OTHER_KEY),
             sighting(THEIRS),
         ),
-        {Kind.STORAGE_SHARED, Kind.STALE_CONFIGURATION},
+        {Kind.STORAGE_SHARED},
     ),
     "another name and no key on the second host": (
         (placement(THEIRS, "installed", name="a", key_id=KEY), placement(OURS, "incomplete", name="b")),
