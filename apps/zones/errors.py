@@ -38,4 +38,7 @@ class VerbNotOffered(DomainError):
     code = "verb_not_offered"
     status = 422
     message = "this verb is not offered"
-    hint = "Use attach, detach, ready, boot, halt, shutdown or suspend; a forced action is a request of its own."
+    hint = (
+        "Use attach, detach, ready, boot, halt, shutdown, suspend, mark-unavailable or disable-autoboot; "
+        "others have a way of their own."
+    )
