@@ -14,6 +14,7 @@ from apps.accounts.selectors import permissions, role_granted_at
 from apps.conflicts.evidence import digest_of_rows
 from apps.conflicts.models import EvidenceRow, EvidenceSheet
 from apps.fleet.models import Agent
+from apps.fleet.selectors import collided_hostids
 from apps.forced_actions.models import Approval, ForcedAction, Warrant
 from apps.forced_actions.recount import has_denial, is_request_told, is_told
 from apps.forced_actions.services.moves import locked, move, subjects_of
@@ -87,6 +88,7 @@ def check_release(action: ForcedAction, job: Job) -> Warrant:
     if warrant is None or action.job_id != job.pk or warrant.attempt != action.issued - 1:
         raise Refused("FIELD", "the order is not the newest one of this forced action")
     _check_state(action, job)
+    _check_hostids(action)
     _check_evidence(action)
     _check_people(action)
     try:
@@ -128,6 +130,13 @@ def _check_state(action: ForcedAction, job: Job) -> None:
         raise Refused("AUDIENCE", "the order is not for the approved kind and target")
     if job.agent.state != Agent.State.TRUSTED or job.host.agent_id != job.agent_id:
         raise Refused("AGENT", "the target's agent is not trusted any more")
+
+
+def _check_hostids(action: ForcedAction) -> None:
+    """That the owner's agent says the zone is off proves nothing while somebody else answers as the owner too."""
+    twice = {action.loser_hostid, action.target.owner_hostid} & set(collided_hostids())
+    if twice:
+        raise Refused("HOSTID_COLLISION", f"two hosts answer with hostid {min(twice)}")
 
 
 def _check_evidence(action: ForcedAction) -> None:

@@ -16,6 +16,8 @@ from django.utils import timezone
 from apps.accounts.services import retire_role
 from apps.conflicts.services import gather_evidence
 from apps.fleet.agents import revoke_agent
+from apps.fleet.collisions import Claim, note_claims
+from apps.fleet.models import Host
 from apps.fleet.selectors import deployment_uuid
 from apps.forced_actions import signer
 from apps.forced_actions.models import Approval, ForcedAction
@@ -195,6 +197,15 @@ def test_rows_of_the_sheet_that_say_something_else_than_its_digest_are_not_signe
     """People were shown the rows; the digest they approved is that of other facts."""
     issued.sheet.rows.filter(probe="write-samples").update(word="proves-off")
     assert refused(fleet, issued) == ("CHANGED", "voided", "changed")
+
+
+@pytest.mark.parametrize("hostid", ["848611d4", "83a0cc71"])
+def test_nothing_is_forced_while_somebody_else_answers_as_loser_or_target(fleet: Any, issued: Any, hostid: str) -> None:
+    """Found after people had approved: the door that shuts then was open when it was asked for."""
+    host = Host.objects.get(owner_hostid=hostid)
+    with transaction.atomic():
+        note_claims([Claim(host, None, "boot-2", "copied")], timezone.now())
+    assert refused(fleet, issued) == ("HOSTID_COLLISION", "voided", "hostid_collision")
 
 
 def test_an_order_to_another_host_than_the_approved_one_is_not_signed(fleet: Any, issued: Any) -> None:
