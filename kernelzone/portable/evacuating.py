@@ -19,13 +19,17 @@ from kernelzone import zoneadm
 from kernelzone.facts import Outcome
 from kernelzone.portable import evacuation_targets, files, peers, verbs
 from kernelzone.portable.errors import PortableError
+from kernelzone.portable.guests import is_alive
 from kernelzone.portable.host import Flag, Host
 from kernelzone.portable.migrating import Options
-from kernelzone.states import ZoneState
+from kernelzone.portable.placement import Placement
+from kernelzone.states import ACTIVE, ZoneState
 from kernelzone.words import WordError, ZoneName
 
 EVACUATE: Final = "evacuate"
 _NAME: Final = "evacuation.json"
+# What `-l` tells of a zone whose migration nobody saw the end of.
+_CUT_OFF: Final = "its migration was begun; `zoneadm list -cv` here and on the target shows where it is"
 Say = Callable[[str], None]
 
 
@@ -136,6 +140,7 @@ def _evacuate(run: _Run) -> list[Moved]:
     run.say(f"evacuating {len(ready)} zone(s) ...")
     for one in ready:
         run.say(f"migrating {one.zone} to {zoneadm.target_hostname(one.target)} ...")
+        _keep(run.host, [*moved, one._replace(fate=Fate.FAILED, error=_CUT_OFF)])
         outcome = verbs.migrate(run.host, one.zone, one.target, _options(run), agent=run.agent)
         moved.append(one if outcome.is_done else one._replace(fate=Fate.FAILED, error=_why(outcome)))
         _keep(run.host, moved)
@@ -144,9 +149,19 @@ def _evacuate(run: _Run) -> list[Moved]:
 
 
 def _candidates(run: _Run) -> list[ZoneName]:
-    """Return the zones that go: those that run, with `-a` those that are installed as well."""
-    wanted = {ZoneState.RUNNING, ZoneState.INSTALLED} if run.wishes.every_zone else {ZoneState.RUNNING}
-    return [zone for zone in run.host.zones() if run.host.placement(zone).state().state in wanted]
+    """Return the zones that are to go: those that use the host, with `-a` those that are installed as well.
+
+    One of which nobody can say so, its state damaged or its configuration gone, is among them: it is skipped and named.
+    """
+    wanted = ACTIVE | {ZoneState.INSTALLED} if run.wishes.every_zone else ACTIVE
+    return [zone for zone in run.host.zones() if _is_wanted(run.host.placement(zone), wanted)]
+
+
+def _is_wanted(placement: Placement, wanted: frozenset[ZoneState]) -> bool:
+    try:
+        return placement.state().state in wanted or is_alive(placement.guest())
+    except PortableError:
+        return True
 
 
 def _tried(run: _Run, zones: list[ZoneName], targets: dict[str, str]) -> list[Moved]:

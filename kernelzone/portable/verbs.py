@@ -41,7 +41,7 @@ from kernelzone.suri import SuriError
 from kernelzone.zoneadm import Extended
 
 # What keeps a zone from being settled now.
-_NOT_NOW: Final = (Refused, PortableError, HostDataError, SuriError)
+_NOT_NOW: Final = (Refused, PortableError, HostDataError, SuriError, OSError)
 
 
 def install(host: Host, zone: str, *, agent: UUID | None = None) -> Outcome:
@@ -217,8 +217,13 @@ def restart_guests(host: Host) -> int:
 
 def _restart_guest(host: Host, zone: str) -> bool:
     placement = host.placement(zone)
-    stored = placement.stored_state()
-    if stored.state is not ZoneState.RUNNING or guests.is_alive(stored.guest) or not placement.exists():
+    stored = placement.stored_or_none()
+    if (
+        stored is None
+        or stored.state is not ZoneState.RUNNING
+        or guests.is_alive(stored.guest)
+        or not placement.exists()
+    ):
         return False
     if {AuxiliaryState.MIGRATING_IN, AuxiliaryState.MIGRATING_OUT} & set(stored.auxiliary):  # `recover` sees to those
         return False

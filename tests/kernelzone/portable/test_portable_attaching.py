@@ -10,7 +10,7 @@ from portable_lab import URI, Lab, must
 
 from kernelzone import zoneadm
 from kernelzone.hostdata import SLOT_A, Device
-from kernelzone.portable import configuring, verbs
+from kernelzone.portable import configuring, guests, verbs
 from kernelzone.portable.host import Host
 
 # No process is started, but every step is flushed to the disk: too slow for `make fast`.
@@ -321,3 +321,12 @@ def test_a_zone_that_cannot_be_settled_is_not_in_the_way_of_the_others(lab: Lab)
     verbs.recover(lab.global2)
 
     assert verbs.boot(lab.global2, "kzone1").code == "HD_JOURNAL"
+
+
+def test_a_zone_whose_state_is_damaged_is_not_in_the_way_of_the_guests_that_start_again(lab: Lab) -> None:
+    lab.running()
+    must(configuring.configure(lab.global2, "another", "create -b; set brand=solaris-kz"))
+    (lab.global2.placement("another").directory / "state.json").write_text("{")
+    guests.kill(lab.global2.placement("kzone1").guest())
+
+    assert verbs.restart_guests(lab.global2) == 1

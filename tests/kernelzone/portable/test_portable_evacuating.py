@@ -9,10 +9,12 @@ import pytest
 from portable_lab import Lab, must
 
 from kernelzone import zoneadm
+from kernelzone.facts import Outcome
 from kernelzone.portable import cli, evacuating, fsck, maintenance, verbs
 from kernelzone.portable.evacuating import Wishes
 from kernelzone.portable.evacuation_targets import EVERY_ZONE
 from kernelzone.portable.host import Host
+from kernelzone.portable.migrating import Options
 
 pytestmark = pytest.mark.processes
 OTHER = "lu:luname.naa.600144f0000000000000000000000002"
@@ -202,6 +204,56 @@ def test_what_cannot_go_is_skipped_and_named_and_the_others_go(lab: Lab, run: Ru
     assert errors == ["sysadm: kzone2: could not connect to global9: no host of that name is known"]
     assert (states(lab.global1)["kzone1"], states(lab.global2)["kzone2"]) == ("running", "installed")
     assert "kzone2           SKIPPED   ssh://global9" in "\n".join(run("sysadm", "evacuate", "-l")[1])
+
+
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        ("state damaged", "state.json is not JSON"),
+        ("without configuration", "the configuration of the zone is missing"),
+        ("ready", "must be installed before migrate."),
+    ],
+)
+def test_a_zone_of_which_nobody_knows_that_it_is_off_is_not_left_out_silently(
+    lab: Lab, run: Run, what: str, why: str
+) -> None:
+    two_zones(lab)
+    set_target(run, "")
+    placement = lab.global2.placement("kzone2")
+    if what == "state damaged":
+        placement.directory.joinpath("state.json").write_text("{")
+    if what == "without configuration":
+        must(verbs.boot(lab.global2, "kzone2"))
+        placement.directory.joinpath("configuration").unlink()
+    if what == "ready":
+        must(verbs.ready(lab.global2, "kzone2"))
+
+    code, _, errors = run("sysadm", "evacuate")
+
+    assert code == 1
+    assert errors[0].startswith("sysadm: kzone2: ")
+    assert why in errors[0]
+    assert states(lab.global1)["kzone1"] == "running"
+
+
+def test_a_zone_whose_migration_was_cut_off_is_listed(lab: Lab, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    two_zones(lab)
+    set_target(run, "kzone1")
+    migrate = verbs.migrate
+
+    def killed(*args: object, **options: object) -> Outcome:
+        ended = migrate(*args, **options)  # type: ignore[arg-type]
+        if args[3] == Options():
+            raise KeyboardInterrupt
+        return ended
+
+    monkeypatch.setattr(verbs, "migrate", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run("sysadm", "evacuate")
+
+    (row,) = run("sysadm", "evacuate", "-l")[1][1:]
+    assert row.startswith("kzone1           FAILED    ssh://global1 ")
+    assert "its migration was begun" in row
 
 
 def test_a_migration_that_fails_after_it_was_prepared_is_told_as_failed(
