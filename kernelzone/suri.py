@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final, NamedTuple
 
@@ -58,6 +59,7 @@ _AUTHORITY: Final = re.compile(
 _DISK_NAME: Final = re.compile(r"/c[0-9]+t([0-9A-Fa-f]{16}|[0-9A-Fa-f]{32})d[0-9]+(?:[sp][0-9]+)?\Z")
 
 
+@lru_cache(maxsize=256)  # a URI is asked for its form, and then for its ids
 def parse(text: str) -> Suri:
     """Return the storage URI taken apart, each part in its normal form.
 

@@ -18,6 +18,7 @@ from kernelzone.zonecfg.model import (
 )
 from kernelzone.zonecfg.redaction import redact_lines, redact_output
 from kernelzone.zonecfg.rules import verify
+from kernelzone.zonecfg.summary import Summary, parsed_summary, plain_summary, summary
 from kernelzone.zonecfg.templates import BRAND, TEMPLATES
 from kernelzone.zonecfg.tokens import resolve
 from kernelzone.zonecfg.writer import write, zonecfg_info
@@ -34,6 +35,7 @@ __all__ = [
     "Editor",
     "Property",
     "Resource",
+    "Summary",
     "Value",
     "ValueList",
     "ZoneCfgError",
@@ -43,11 +45,14 @@ __all__ = [
     "in_export_order",
     "key_source",
     "parse",
+    "parsed_summary",
+    "plain_summary",
     "read_commands",
     "redact",
     "redact_lines",
     "redact_output",
     "resolve",
+    "summary",
     "verify",
     "with_key_source",
     "with_value",

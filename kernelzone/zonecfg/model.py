@@ -5,7 +5,7 @@ No repr shows a value: configurations hold keys, and reprs reach tracebacks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
@@ -81,7 +81,7 @@ SINGLE: Final = frozenset({"capped-memory", "virtual-cpu", "suspend", "dedicated
 NUMBERED: Final = frozenset({"device", "anet", "net"})
 """Resources that carry an `id`, unique among their type. Source: `zonecfg info` of a kernel zone."""
 
-_GLOBAL_ORDER: Final = (
+_GLOBALS: Final = (
     "brand",
     "autoboot",
     "autoshutdown",
@@ -99,7 +99,10 @@ _GLOBAL_ORDER: Final = (
     "cpu-arch",
     "host-compatible",
 )
-_RESOURCE_ORDER: Final = ("fs", "net", "anet", "device", "capped-memory", "virtual-cpu", "suspend")
+_RESOURCES: Final = ("fs", "net", "anet", "device", "capped-memory", "virtual-cpu", "suspend")
+GLOBAL_RANKS: Final = {name: rank for rank, name in enumerate(_GLOBALS)}
+RESOURCE_RANKS: Final = {name: rank for rank, name in enumerate(_RESOURCES)}
+"""Where a name stands in an export; one that is in none follows them all."""
 
 
 def in_export_order(configuration: Configuration) -> Configuration:
@@ -109,8 +112,8 @@ def in_export_order(configuration: Configuration) -> Configuration:
     Source: the export of oracle/puppet-solaris_providers; for globals `zonecfg info` of 11.3.
     """
     return Configuration(
-        tuple(sorted(configuration.properties, key=lambda p: _rank(_GLOBAL_ORDER, p.name))),
-        tuple(sorted(configuration.resources, key=lambda r: _rank(_RESOURCE_ORDER, r.type))),
+        tuple(sorted(configuration.properties, key=lambda p: _rank(GLOBAL_RANKS, p.name))),
+        tuple(sorted(configuration.resources, key=lambda r: _rank(RESOURCE_RANKS, r.type))),
     )
 
 
@@ -138,7 +141,5 @@ def _simple(properties: tuple[Property, ...], name: str) -> str | None:
     return None
 
 
-def _rank(order: tuple[str, ...], name: str) -> int:
-    if name == KEY_SOURCE:
-        return len(order) + 1
-    return order.index(name) if name in order else len(order)
+def _rank(ranks: Mapping[str, int], name: str) -> int:
+    return len(ranks) + 1 if name == KEY_SOURCE else ranks.get(name, len(ranks))

@@ -72,10 +72,7 @@ class Configurations:
         found = {zone: self._one(zone, exports.get(zone), before.get(zone)) for zone in zones}
         self._learn_ids(device.uri for one in found.values() for device in one.boot_storage)
         targets = self._evacuation_targets(zones)
-        return {
-            zone: replace(one, boot_storage=self._with_ids(one.boot_storage), evacuation_target=targets.get(zone))
-            for zone, one in found.items()
-        }
+        return {zone: self._completed(one, targets.get(zone)) for zone, one in found.items()}
 
     def _evacuation_targets(self, zones: Sequence[ZoneName]) -> dict[ZoneName, str]:
         """Return where the zones would be evacuated to; who sets that seldom changes it, and each is a question."""
@@ -111,24 +108,25 @@ class Configurations:
         if wanted:
             self._ids |= self._port.device_ids(wanted)
 
+    def _completed(self, one: Known, target: str | None) -> Known:
+        storage = self._with_ids(one.boot_storage)
+        is_whole = storage == one.boot_storage and target == one.evacuation_target
+        return one if is_whole else replace(one, boot_storage=storage, evacuation_target=target)
+
     def _with_ids(self, devices: tuple[BootDevice, ...]) -> tuple[BootDevice, ...]:
-        return tuple(
-            replace(one, device_ids=tuple(sorted({*one.device_ids, *self._ids.get(one.uri, ())}))) for one in devices
-        )
+        return tuple(self._with_own_ids(one) if one.uri in self._ids else one for one in devices)
+
+    def _with_own_ids(self, device: BootDevice) -> BootDevice:
+        return replace(device, device_ids=tuple(sorted({*device.device_ids, *self._ids[device.uri]})))
 
 
 def known_of(zone: ZoneName, export: str, root_pool: str | None) -> Known:
     """Return what one export says. Raises: ZoneCfgError, SuriError."""
-    parsed = zonecfg.redact(zonecfg.parse(export))
-    text = zonecfg.write(parsed)
-    devices_of = tuple(parsed.resources_of("device"))
     tokens = {"zonename": str(zone), **({_POOL: root_pool} if root_pool else {})}
-    devices = tuple(
-        BootDevice(one.uri, suri.device_ids(one.uri), one.id, one.bootpri)
-        for one in zonecfg.boot_storage(zonecfg.resolve(zonecfg.Configuration((), devices_of), tokens))
-    )
-    digest = Digest(hashlib.sha256(text.encode("utf-8")).hexdigest())
-    return Known(text, digest, parsed.value("autoboot") == "true", devices)
+    found = zonecfg.summary(export, tokens)
+    devices = tuple(BootDevice(one.uri, suri.device_ids(one.uri), one.id, one.bootpri) for one in found.boot_storage)
+    digest = Digest(hashlib.sha256(found.text.encode("utf-8")).hexdigest())
+    return Known(found.text, digest, found.autoboot, devices)
 
 
 def placement(listed: ListedPlacement, known: Known) -> PlacementFacts:
