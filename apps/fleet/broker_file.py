@@ -25,6 +25,8 @@ from apps.fleet.models import Agent
 logger = structlog.get_logger(__name__)
 
 TIMEOUT_S: Final = 5
+# what an administrator wrote into the file is kept byte for byte, whatever it is
+BYTES: Final = "surrogateescape"
 
 
 class Written(NamedTuple):
@@ -63,7 +65,7 @@ def _write(path: Path, agent_lines: list[str], new_hashes: Mapping[str, str]) ->
 
 
 def _text(path: Path) -> str:
-    return path.read_text(encoding="ascii") if path.exists() else ""
+    return path.read_text(encoding="ascii", errors=BYTES) if path.exists() else ""
 
 
 def _prefix() -> str:
@@ -73,7 +75,7 @@ def _prefix() -> str:
 def _load(path: Path, text: str) -> bool | None:
     """Return whether the broker uses the users in `text`, None when nobody may tell it to."""
     mark = path.with_name(f"{path.name}.loaded")
-    digest = hashlib.sha256(text.encode("ascii")).hexdigest()
+    digest = hashlib.sha256(text.encode("ascii", BYTES)).hexdigest()
     if mark.exists() and mark.read_text(encoding="ascii").strip() == digest:
         return True
     if not settings.BROKER_ACCESS_URL:
@@ -97,7 +99,7 @@ def _replace(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+    with os.fdopen(descriptor, "w", encoding="ascii", errors=BYTES) as file:
         file.write(text)
         os.fchmod(descriptor, mode)
         file.flush()

@@ -101,6 +101,19 @@ def test_what_an_administrator_wrote_into_the_file_stays_and_what_looks_like_our
     assert stat.S_IMODE(path.stat().st_mode) == 0o640 & 0o666 | 0o600
 
 
+def test_no_word_of_an_administrator_keeps_a_revoked_agent_among_the_users(tmp_path: Path):
+    path, theirs = tmp_path / "users.acl", "user überwachung on >wort +info\n".encode("latin-1")
+    path.write_bytes(theirs)
+    agent = trusted()
+    password_of(agent)
+    write_broker_users(path)
+    assert user_name(agent).encode() in path.read_bytes()
+
+    revoke_agent(agent.pk)
+    write_broker_users(path)
+    assert path.read_bytes() == b"user default off\n" + theirs
+
+
 def test_a_broker_that_is_away_is_told_at_the_next_try(tmp_path: Path, settings):
     settings.BROKER_ACCESS_URL = f"unix://kzfleet-access:word@{tmp_path}/nobody"
     path = tmp_path / "users.acl"
