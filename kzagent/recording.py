@@ -6,10 +6,10 @@ them, and an output that still holds one is left out whole.
 
 from __future__ import annotations
 
-import calendar
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Final, NamedTuple
@@ -18,6 +18,7 @@ from kernelzone import transcripts, words, zoneadm, zonecfg
 from kernelzone.suri import SuriError, local_path
 from kernelzone.transcripts.bundle import Bundle, Manifest, Transcript, transcript
 from kernelzone.words import WordError, ZoneName
+from kzagent.drivers.solaris.answers import posix_of
 from kzagent.drivers.solaris.port import Finished
 from kzagent.drivers.solaris.transport import Read, Transport
 from kzagent.errors import DriverError
@@ -197,8 +198,10 @@ def _newest_logs(names: Iterable[str]) -> dict[str, str]:
     found = {}
     for name in sorted(names):
         matched = _LOG.match(name)
-        if matched and calendar.timegm(time.strptime(matched[1], "%Y%m%dT%H%M%SZ")):
-            found[matched[2]] = name
+        if matched:
+            with suppress(DriverError):  # named like a log, at a time that never was
+                posix_of(matched[1])
+                found[matched[2]] = name
     return found
 
 

@@ -35,7 +35,7 @@ def facts_of(answers: dict[str, Finished]) -> HostFacts:
         boot_environment_uuid=uuid,
         release=release,
         boot_id=f"{owner_hostid}-{_boot_time(_said(answers, 'kstat'))}",
-        at=_clock(_said(answers, "date")),
+        at=posix_of(_said(answers, "date")),
     )
 
 
@@ -93,8 +93,12 @@ def _boot_time(output: str) -> int:
     return int(found[1])
 
 
-def _clock(output: str) -> int:
+def posix_of(text: str) -> int:
+    """Return the posix s of a time like 20261123T170000Z, as `date` prints and attach logs are named.
+
+    Raises: DriverError UNPARSED.
+    """
     try:
-        return calendar.timegm(time.strptime(output.strip(), _DATE))
+        return calendar.timegm(time.strptime(text.strip(), _DATE))
     except ValueError as error:
-        raise DriverError("UNPARSED", "date did not print the time as asked") from error
+        raise DriverError("UNPARSED", "that is no time in the form YYYYMMDDTHHMMSSZ") from error

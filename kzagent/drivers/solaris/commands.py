@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Final
 from uuid import UUID
@@ -13,9 +13,9 @@ from uuid import UUID
 from kernelzone import suri, words, zoneadm
 from kernelzone.facts import HostFacts
 from kernelzone.words import WordError, ZoneName
-from kzagent.drivers.solaris.answers import facts_of, property_of
+from kzagent.drivers.solaris.answers import facts_of, posix_of, property_of
 from kzagent.drivers.solaris.port import AttachLog, Finished, ListedPlacement
-from kzagent.drivers.solaris.transport import Read, Transport, running_of
+from kzagent.drivers.solaris.transport import OF_ONE_COMMAND, Read, Transport, running_of
 from kzagent.errors import DriverError
 
 BRAND: Final = "solaris-kz"
@@ -31,6 +31,9 @@ _FACTS: Final = {
 }
 _LOG: Final = re.compile(r"zoneadm\.(\d{8}T\d{6}Z)\.(.+)\.attach\Z")
 _PS: Final = ("ps", "-e", "-o", "pid=", "-o", "etime=", "-o", "args=")
+_OF_A_ZONE: Final = re.compile(r"-z ?(\S+)(?: (\S+))?")
+# Source: ps(1), PRARGSZ of <sys/procfs.h>: 80 with the byte at the end.
+_PS_CHARACTERS: Final = 79
 _DATASET: Final = re.compile(r"([A-Za-z][A-Za-z0-9_.:-]{0,254})/\S+\s")
 _TARGET: Final = "evacuation/target"
 
@@ -57,14 +60,14 @@ class CommandPort:
         """Return the kernel zones of the host by name."""
         asked = zoneadm.list_auxiliary(every_zone=self._lists_all)
         listed, auxiliary = self._read([zoneadm.list_placements(), asked])
-        if self._lists_all and auxiliary.exit_code != 0:
+        if self._lists_all and auxiliary.exit_code not in (None, 0):
             self._lists_all = False
             (auxiliary,) = self._read([zoneadm.list_auxiliary()])
         return placements_of(listed, auxiliary)
 
     def exports(self, zones: Sequence[ZoneName]) -> dict[ZoneName, str]:
         """Return the command file that `zonecfg export` prints, by zone."""
-        answers = self._read([zoneadm.export(zone) for zone in zones])
+        answers = self._read_each([zoneadm.export(zone) for zone in zones])
         return {
             zone: said.stdout
             for zone, said in zip(zones, answers, strict=True)
@@ -74,7 +77,7 @@ class CommandPort:
     def evacuation_targets(self, zones: Sequence[ZoneName]) -> dict[ZoneName, str]:
         """Return the URI each zone is evacuated to, its own or the one for all."""
         services = [f"system/zones/zone:{zone}" for zone in zones]
-        everyone, *own = self._read(
+        everyone, *own = self._read_each(
             [["svccfg", "-s", service, "listprop", _TARGET] for service in ["system/zones/zone", *services]]
         )
         found = {zone: property_of(said) or property_of(everyone) for zone, said in zip(zones, own, strict=True)}
@@ -87,7 +90,7 @@ class CommandPort:
         (names,) = self._read([["ls", self._logs]])
         newest = _newest_logs(names.stdout.splitlines()) if names.exit_code == 0 else {}
         wanted = [(zone, *newest[zone]) for zone in zones if zone in newest]
-        texts = self._read([["cat", f"{self._logs}/{name}"] for _, _, name in wanted])
+        texts = self._read_each([["cat", f"{self._logs}/{name}"] for _, _, name in wanted])
         return {
             zone: AttachLog(at, text.stdout)
             for (zone, at, _), text in zip(wanted, texts, strict=True)
@@ -95,10 +98,10 @@ class CommandPort:
         }
 
     def device_ids(self, uris: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Return the NAA and EUI ids of the storage behind local `dev:` URIs."""
+        """Return the NAA and EUI ids of the storage behind local `dev:` URIs, as far as `suriadm` knows it."""
         paths = [suri.local_path(uri) or "" for uri in uris]
-        answers = self._read([["suriadm", "lookup-uri", path] for path in paths])
-        return {uri: _ids_of(said) for uri, said in zip(uris, answers, strict=True)}
+        answers = self._read_each([["suriadm", "lookup-uri", path] for path in paths])
+        return {uri: _ids_of(said) for uri, said in zip(uris, answers, strict=True) if said.exit_code == 0}
 
     def root_pool(self) -> str | None:
         """Return the pool of the root file system: the first part of its dataset, as `df` names it."""
@@ -132,6 +135,15 @@ class CommandPort:
     def _read(self, vectors: Iterable[Sequence[str]]) -> list[Finished]:
         reads = [Read(self._vector(vector)) for vector in vectors]
         return self._transport.read(reads) if reads else []
+
+    def _read_each(self, vectors: Sequence[Sequence[str]]) -> list[Finished]:
+        """Return the answers about single zones: that none of these was given says nothing about the host."""
+        try:
+            return self._read(vectors)
+        except DriverError as error:
+            if error.code not in OF_ONE_COMMAND:
+                raise
+            return [Finished(None, "", f"kzagent: {error}\n") for _ in vectors]
 
     def _vector(self, vector: Sequence[str]) -> tuple[str, ...]:
         """Return the vector with absolute paths, run with the rights of a profile where the command needs them."""
@@ -187,14 +199,15 @@ def _newest_logs(names: Iterable[str]) -> dict[str, tuple[int, str]]:
     for name in sorted(names):
         matched = _LOG.match(name)
         if matched and "/" not in name:
-            found[matched[2]] = (calendar.timegm(time.strptime(matched[1], "%Y%m%dT%H%M%SZ")), name)
+            with suppress(DriverError):  # named like a log, at a time that never was
+                found[matched[2]] = (posix_of(matched[1]), name)
     return found
 
 
 def _ids_of(said: Finished) -> tuple[str, ...]:
     """Return the ids in the URIs that `suriadm lookup-uri` prints, one on a line."""
     found: set[str] = set()
-    for line in said.stdout.splitlines() if said.exit_code == 0 else ():
+    for line in said.stdout.splitlines():
         try:
             found.update(suri.device_ids(line.strip()))
         except suri.SuriError:
@@ -203,9 +216,13 @@ def _ids_of(said: Finished) -> tuple[str, ...]:
 
 
 def _changes(command: tuple[str, ...], zone: ZoneName) -> bool:
-    """Return whether these words are a `zoneadm -z ZONE` that is no mere list."""
+    """Return whether these words are a `zoneadm -z ZONE` that is no mere list; `ps` may have cut the last word off."""
     names = [PurePosixPath(word).name for word in command]
     if "zoneadm" not in names:
         return False
-    rest = command[names.index("zoneadm") + 1 :]
-    return rest[:2] == ("-z", zone) and rest[2:3] != ("list",)
+    rest = " ".join(command[names.index("zoneadm") + 1 :])
+    found = _OF_A_ZONE.match(rest)
+    if found is None or found[2] == "list":
+        return False
+    is_cut = len(" ".join(command)) >= _PS_CHARACTERS and rest.endswith(found[1])
+    return found[1] == zone or (is_cut and zone.startswith(found[1]))

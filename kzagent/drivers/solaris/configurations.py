@@ -20,7 +20,7 @@ from kzagent.errors import DriverError
 
 # A change by hand is seen this much later at most; a verb of ours makes it be read anew at once.
 FRESH_S: Final = 20.0
-TARGETS_FRESH_S: Final = 300.0
+SELDOM_FRESH_S: Final = 300.0
 _AUTOBOOT: Final = re.compile(r"(?m)^\s*set\s+autoboot\s*=\s*\"?true\b")
 _POOL: Final = "global-rootzpool"
 
@@ -44,6 +44,7 @@ class Configurations:
         self._lock = threading.Lock()
         self._known: dict[ZoneName, tuple[float, Known]] = {}
         self._ids: dict[str, tuple[str, ...]] = {}
+        self._ids_asked: dict[str, float] = {}
         self._targets: dict[ZoneName, tuple[float, str | None]] = {}
         self._last: dict[ZoneName, tuple[bytes, Known]] = {}
         self._pool: str | None = None
@@ -77,7 +78,7 @@ class Configurations:
     def _evacuation_targets(self, zones: Sequence[ZoneName]) -> dict[ZoneName, str]:
         """Return where the zones would be evacuated to; who sets that seldom changes it, and each is a question."""
         now = time.monotonic()
-        missing = [zone for zone in zones if now - self._targets.get(zone, (float("-inf"), None))[0] > TARGETS_FRESH_S]
+        missing = [zone for zone in zones if now - self._targets.get(zone, (float("-inf"), None))[0] > SELDOM_FRESH_S]
         if missing:
             found = self._port.evacuation_targets(missing)
             self._targets |= {zone: (now, found.get(zone)) for zone in missing}
@@ -104,9 +105,13 @@ class Configurations:
         return before[1]
 
     def _learn_ids(self, uris: Iterable[str]) -> None:
-        wanted = sorted({uri for uri in uris if uri.startswith("dev:dsk/") and uri not in self._ids})
+        """Ask for the ids of local devices now and then: a path may come to mean other storage, or answer at last."""
+        now = time.monotonic()
+        local = {uri for uri in uris if uri.startswith("dev:dsk/")}
+        wanted = sorted(uri for uri in local if now - self._ids_asked.get(uri, float("-inf")) > SELDOM_FRESH_S)
         if wanted:
             self._ids |= self._port.device_ids(wanted)
+            self._ids_asked |= dict.fromkeys(wanted, now)
 
     def _completed(self, one: Known, target: str | None) -> Known:
         storage = self._with_ids(one.boot_storage)

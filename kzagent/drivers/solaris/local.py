@@ -15,16 +15,19 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
 from kzagent.drivers.solaris import runner
 from kzagent.drivers.solaris.port import Finished
-from kzagent.drivers.solaris.transport import MOST_BYTES, READ_TIMEOUT_S, Read, text_of
+from kzagent.drivers.solaris.transport import MOST_BYTES, READ_TIMEOUT_S, Batch, Read, text_of
 from kzagent.errors import DriverError
 
 ENVIRONMENT: Final = {"LC_ALL": "C", "LANG": "C", "PATH": "/usr/sbin:/usr/bin", "TZ": "UTC"}
 AT_ONCE: Final = 4
+ENDED_WITHIN_S: Final = 5.0
+CTRUN: Final = Path("/usr/bin/ctrun")
 _CHUNK: Final = 64 * 1024
 _RUNNER: Final = (sys.executable, "-I", "-S", runner.__file__)
 # Who waits for a verb says so much later at most that it has begun it.
@@ -46,16 +49,13 @@ class LocalTransport:
         """Return how each command ended, a few at once."""
         if len(reads) == 1:
             return [_read(reads[0], timeout_s)]
+        batch = Batch()
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(lambda one: _read(one, timeout_s), reads))
+            return batch.answers(list(pool.map(lambda one: _read_in(batch, one, timeout_s), reads)))
 
     def run(self, vector: Sequence[str], patience_s: float, place: Path) -> Finished:
         """Return how a verb ended; it is left alone when that takes longer than `patience_s`."""
-        runner.keep(place / runner.VECTOR, list(vector))
-        with (place / "stdout").open("wb") as stdout, (place / "stderr").open("wb") as stderr:
-            process = _started(
-                [*_RUNNER, str(place)], stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
-            )
+        process = _begun(vector, place)
         try:
             process.wait(patience_s)
         except subprocess.TimeoutExpired:
@@ -80,6 +80,32 @@ class LocalTransport:
             self._left = [one for one in self._left if one.poll() is None] + [process]
 
 
+def _begun(vector: Sequence[str], place: Path) -> subprocess.Popen[bytes]:
+    words = [*_in_own_contract(), *_RUNNER, str(place)]
+    try:
+        runner.keep(place / runner.VECTOR, list(vector))
+        with (place / "stdout").open("wb") as stdout, (place / "stderr").open("wb") as stderr:
+            return _started(words, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True)
+    except OSError as error:
+        raise DriverError("IO", f"the output of a verb cannot be kept ({error.strerror}): it was not begun") from error
+
+
+def _in_own_contract() -> tuple[str, ...]:
+    """Return what puts a command, where there are process contracts, in one of its own: SMF ends the agent's.
+
+    Source: ctrun(1). It ends with the command; without `-o noorphan` the command outlives it.
+    """
+    return (str(CTRUN), "-l", "child") if os.access(CTRUN, os.X_OK) else ()
+
+
+def _read_in(batch: Batch, one: Read, timeout_s: float) -> Finished | DriverError:
+    try:
+        batch.go_on()
+        return _read(one, timeout_s)
+    except DriverError as error:
+        return batch.fault(error)
+
+
 def _read(one: Read, timeout_s: float) -> Finished:
     process = _started(one.vector, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     streams = [_Stream(process, process.stdout), _Stream(process, process.stderr)]
@@ -87,8 +113,7 @@ def _read(one: Read, timeout_s: float) -> Finished:
     try:
         process.wait(timeout_s)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        _end(process)
         raise DriverError("TIMEOUT", f"{_name(one.vector)} gave no answer within {timeout_s:g} s") from None
     finally:
         contents = [stream.content() for stream in streams]
@@ -115,13 +140,26 @@ class _Stream(threading.Thread):
                 self._content += chunk
                 if len(self._content) > MOST_BYTES:
                     self.is_too_large = True
-                    self._process.kill()
+                    _kill(self._process)
                     return
 
     def content(self) -> str:
         """Return what was read, once the command has ended; a child of it that holds the stream is not waited for."""
-        self.join(timeout=5.0)
+        self.join(ENDED_WITHIN_S)
         return text_of(bytes(self._content))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a read, as far as that is possible; one that cannot be ended is not waited for."""
+    _kill(process)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(ENDED_WITHIN_S)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    # what pfexec runs as another user is not ours to end
+    with suppress(PermissionError):
+        process.kill()
 
 
 def _write(process: subprocess.Popen[bytes], content: bytes) -> None:

@@ -77,7 +77,10 @@ class HostPort(Protocol):
         """Return the newest attach log by zone; left out where there is none or this way cannot read it."""
 
     def device_ids(self, uris: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Return the NAA and EUI ids of the storage behind local `dev:` URIs, lower case, sorted; () if it has none."""
+        """Return the NAA and EUI ids of the storage behind local `dev:` URIs, lower case, sorted; () if it has none.
+
+        One that could not be asked about is left out.
+        """
 
     def root_pool(self) -> str | None:
         """Return the name of the pool the host boots from, for the token `%{global-rootzpool}`; None if unknown."""

@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 import asyncssh
 
 from kzagent.drivers.solaris.port import Finished
-from kzagent.drivers.solaris.transport import MOST_BYTES, READ_TIMEOUT_S, Read, text_of
+from kzagent.drivers.solaris.transport import MOST_BYTES, READ_TIMEOUT_S, Batch, Read, text_of
 from kzagent.errors import DriverError
 from kzagent.host_settings import SshSettings
 
@@ -80,26 +80,37 @@ class SshTransport:
         _wait(self._close())
 
     async def _read_all(self, reads: Sequence[Read], timeout_s: float) -> list[Finished]:
-        tasks = [asyncio.ensure_future(self._read(one, timeout_s)) for one in reads]
+        batch = Batch()
+        tasks = [asyncio.ensure_future(self._read_in(batch, one, timeout_s)) for one in reads]
         try:
-            return list(await asyncio.gather(*tasks))
+            return batch.answers(await asyncio.gather(*tasks))
         finally:
             for task in tasks:
                 task.cancel()
 
+    async def _read_in(self, batch: Batch, one: Read, timeout_s: float) -> Finished | DriverError:
+        async with self._sessions:
+            try:
+                batch.go_on()
+                return await self._read(one, timeout_s)
+            except DriverError as error:
+                return batch.fault(error)
+
     async def _read(self, one: Read, timeout_s: float) -> Finished:
         """Return how a command that only reads ended; over a connection that was lost unnoticed it is run again."""
-        async with self._sessions:
-            for is_last in (False, True):
-                connection = await self._connected()
-                try:
-                    return await asyncio.wait_for(_execute(connection, one), timeout_s)
-                except TimeoutError:
-                    raise DriverError("TIMEOUT", f"no answer within {timeout_s:g} s") from None
-                except (*_LOST, asyncssh.ChannelOpenError) as error:
-                    await self._drop(connection)
-                    if is_last:
-                        raise DriverError("UNREACHABLE", f"the connection was lost ({_why(error)})") from error
+        for is_last in (False, True):
+            connection = await self._connected()
+            try:
+                return await asyncio.wait_for(_execute(connection, one), timeout_s)
+            except TimeoutError:
+                raise DriverError("TIMEOUT", f"no answer within {timeout_s:g} s") from None
+            except (*_LOST, asyncssh.ChannelOpenError) as error:
+                if isinstance(error, asyncssh.ChannelOpenError) and not connection.is_closed():
+                    # full, not lost: a verb may be at work on it
+                    raise DriverError("UNREACHABLE", f"the host opens no session ({_why(error)})") from error
+                await self._drop(connection)
+                if is_last:
+                    raise DriverError("UNREACHABLE", f"the connection was lost ({_why(error)})") from error
         raise AssertionError("unreachable")
 
     async def _run(self, vector: Sequence[str], patience_s: float) -> Finished:

@@ -11,11 +11,14 @@ from typing import Final, NamedTuple, Protocol
 
 from kzagent.drivers.solaris.port import Finished
 from kzagent.drivers.solaris.runner import elapsed_s
+from kzagent.errors import DriverError
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 """Of one stream. A list of 2 000 zones is a twentieth of it; more is not read, and the answer is TOO_LARGE."""
 
 READ_TIMEOUT_S: Final = 60.0
+OF_ONE_COMMAND: Final = frozenset({"TIMEOUT", "TOO_LARGE"})
+"""What one command may fail by while the host answers others."""
 
 
 class Read(NamedTuple):
@@ -42,7 +45,8 @@ class Transport(Protocol):
     def read(self, reads: Sequence[Read], timeout_s: float = READ_TIMEOUT_S) -> list[Finished]:
         """Return how each command ended, in order; several run at once.
 
-        Raises: DriverError UNREACHABLE, TIMEOUT (for each of them), TOO_LARGE, NO_COMMAND.
+        `exit_code` None: it gave no answer (TIMEOUT, TOO_LARGE), which hides none of the others'; why is in `stderr`.
+        Raises: DriverError UNREACHABLE, NO_COMMAND; TIMEOUT, TOO_LARGE when no command at all gave an answer.
         """
 
     def run(self, vector: Sequence[str], patience_s: float, place: Path) -> Finished:
@@ -53,6 +57,34 @@ class Transport(Protocol):
 
     def left(self, place: Path) -> Finished | None:
         """Return how a verb ended that nobody waited for, exit_code None when that cannot be told; None: at work."""
+
+
+class Batch:
+    """Reads that are asked for together: what one of them fails by is no reason to lose the answers of the others."""
+
+    def __init__(self) -> None:
+        self._timed_out: DriverError | None = None
+
+    def go_on(self) -> None:
+        """Before a command is begun: after one that took too long the rest is given up. Raises: DriverError TIMEOUT."""
+        if self._timed_out is not None:
+            raise self._timed_out
+
+    def fault(self, error: DriverError) -> DriverError:
+        """Return the fault of one command. Raises: DriverError for one that is the host's."""
+        if error.code not in OF_ONE_COMMAND:
+            raise error
+        if error.code == "TIMEOUT":
+            self._timed_out = error
+        return error
+
+    @staticmethod
+    def answers(found: Sequence[Finished | DriverError]) -> list[Finished]:
+        """Return what each command said. Raises: DriverError when none of them said anything."""
+        faults = [one for one in found if isinstance(one, DriverError)]
+        if faults and len(faults) == len(found):
+            raise faults[0]
+        return [Finished(None, "", f"kzagent: {one}\n") if isinstance(one, DriverError) else one for one in found]
 
 
 def text_of(content: bytes) -> str:

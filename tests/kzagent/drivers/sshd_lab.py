@@ -23,8 +23,9 @@ LOOPBACK = "127.0.0.1"
 class Sshd:
     """One sshd, its host key, and a client key that it lets in."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, sessions: int = 10) -> None:
         self.directory = directory
+        self.sessions = sessions
         directory.mkdir(parents=True, mode=0o700)
         self.host_key = self._key("host_key")
         self.client_key = self._key("client_key")
@@ -50,7 +51,7 @@ class Sshd:
             "PasswordAuthentication no",
             "KbdInteractiveAuthentication no",
             "PermitRootLogin prohibit-password",
-            "MaxSessions 10",
+            f"MaxSessions {self.sessions}",
         ]
         config.write_text("".join(f"{line}\n" for line in lines))
         if os.geteuid() == 0:
