@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -22,6 +23,8 @@ from kzagent.hosts_file import hosts_named
 from kzagent.obligations import KeptObligations
 from kzagent.stop import stop_agent
 from kzagent.zones_at_work import ZonesAtWork
+
+BROKERS: Final = ("redis", "rediss", "redis+socket")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -179,14 +182,21 @@ def _uuid(text: str) -> UUID:
 
 def _broker(text: str) -> str:
     """Return the broker's URL; one with a password comes from a file, for argument lists are public."""
+    url = text
     if text.startswith("@"):
         try:
-            return Path(text[1:]).read_text(encoding="utf-8").strip()
+            url = Path(text[1:]).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SetupError(f"{text[1:]} cannot be read") from error
-    if urlsplit(text).password:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")  # not told on: it may hold a password
+    if parts.scheme not in BROKERS:
+        raise SetupError(f"a broker's URL begins with {', '.join(f'{scheme}://' for scheme in BROKERS)}")
+    if url is text and parts.password:
         raise SetupError("a broker URL with a password is given as @FILE: argument lists are public")
-    return text
+    return url
 
 
 def _sentence(made: dict[str, object]) -> str:

@@ -11,13 +11,11 @@ from dataclasses import replace
 from typing import Final
 
 from kernelzone.facts import Outcome
-from kernelzone.orders import VerbResult
 from kzagent.agent import Agent
 from kzagent.drivers import END_UNSEEN, NOTHING_BEGUN
 from kzagent.errors import DriverError
 from kzagent.journal import Acting
-from kzagent.reports import Said
-from kzagent.verb_report import state_of, verb_ended
+from kzagent.verb_report import verb_ended
 
 logger = logging.getLogger(__name__)
 
@@ -47,18 +45,7 @@ def settle(agent: Agent, acting: Acting) -> bool:
             logger.log(level, "order %s stays open: %s", acting.order, error)
             return False
         outcome = Outcome(str(acting.kind), False, None, END_UNSEEN, ())  # another order has come in between
-    said = _said(agent, acting, replace(outcome, lines=(*outcome.lines, _LINE)))
+    said = verb_ended(agent, acting.owner_hostid, acting.zone, replace(outcome, lines=(*outcome.lines, _LINE)))
     agent.reports.say(said, acting.order)
     logger.warning("order %s was interrupted: %s %s", acting.order, said.state, said.code)
     return True
-
-
-def _said(agent: Agent, acting: Acting, outcome: Outcome) -> Said:
-    """Return the report; a host that cannot be asked any more has ended the verb nevertheless."""
-    assert acting.zone is not None
-    try:
-        return verb_ended(agent, acting.owner_hostid, acting.zone, outcome)
-    except DriverError as error:
-        logger.warning("no reading after order %s: %s", acting.order, error)
-        result = VerbResult(outcome, None, (), None)
-        return Said(state_of(outcome), outcome.code, acting.owner_hostid, lines=outcome.lines, result=result)

@@ -74,10 +74,12 @@ def _begin(parsed: argparse.Namespace) -> None:
 def _refuse_other_options(parsed: argparse.Namespace, draft: drafts.Draft) -> None:
     """An enrolment that goes on keeps what it was begun with: its words were perhaps told to somebody."""
     same_url = parsed.url.rstrip("/") in ("", draft.url)
+    same_ca = not parsed.ca_file or str(Path(parsed.ca_file).resolve()) == draft.ca_file
     same_hosts = not (parsed.host or parsed.hosts_file) or tuple(hosts_named(parsed)) == draft.hosts
-    if not (same_url and same_hosts):
+    if not (same_url and same_ca and same_hosts):
         raise SetupError(
-            f"an enrolment was begun in {parsed.directory} for another site or other hosts: remove it first"
+            f"an enrolment was begun in {parsed.directory} for another site, with another --ca-file or for other hosts:"
+            " remove it first"
         )
 
 

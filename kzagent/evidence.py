@@ -13,7 +13,7 @@ from kernelzone.orders import ConfigurationText, InspectResult
 from kernelzone.words import HostId, ZoneName
 from kzagent.agent import Agent, placement_of
 from kzagent.drivers import ZoneDriver
-from kzagent.errors import DriverError
+from kzagent.errors import DriverError, JournalError
 from kzagent.remembered import OwnReading, SeenGeneration, high_water, high_waters, keep_readings, raise_high_water
 
 logger = logging.getLogger(__name__)
@@ -29,6 +29,18 @@ def read_zone(agent: Agent, driver: ZoneDriver, zone: ZoneName) -> tuple[Reading
     readings = tuple(driver.read(zone, mark))
     keep(agent, driver, readings, began_ms)
     return readings
+
+
+def found_afterwards(
+    agent: Agent, driver: ZoneDriver, zone: ZoneName
+) -> tuple[PlacementFacts | None, tuple[ReadingFacts, ...]]:
+    """Return a zone and its readings as something left them, (None, ()) when that cannot be asked: the end is told."""
+    try:
+        readings = read_zone(agent, driver, zone)
+        return placement_of(driver, zone), readings
+    except (DriverError, JournalError) as error:
+        logger.warning("zone %s was not read after an order: %s", zone, error)
+        return None, ()
 
 
 def look_before_force(agent: Agent, driver: ZoneDriver, zone: ZoneName) -> tuple[ReadingFacts, ...] | Outcome:

@@ -5,7 +5,6 @@ Nothing here is tried twice. What cannot be told for certain is UNKNOWN, and a r
 
 from __future__ import annotations
 
-import logging
 from typing import Final
 
 from kernelzone.facts import Outcome
@@ -13,17 +12,14 @@ from kernelzone.hostdata import ClaimJournal, ClaimOutcome
 from kernelzone.hostdata import Outcome as ClaimEnd
 from kernelzone.orders import ReportState, VerbResult
 from kzagent import remembered
-from kzagent.agent import placement_of
 from kzagent.case import Case
 from kzagent.checks import FORCED_KINDS, NotForced
 from kzagent.crashpoints import crashpoint
 from kzagent.drivers import ForcedClaim
 from kzagent.errors import DriverError, JournalError, OrderRefused
-from kzagent.evidence import high_water_of, read_zone
+from kzagent.evidence import found_afterwards, high_water_of
 from kzagent.intents import OrderClaim, begin_attach, has_intent
 from kzagent.reports import Said
-
-logger = logging.getLogger(__name__)
 
 STEPS: Final = 5
 ENDS: Final[dict[ClaimEnd, ReportState]] = {
@@ -104,12 +100,7 @@ def _attached(case: Case) -> Said:
 def _said(case: Case, state: ReportState, code: str, outcome: Outcome | None) -> Said:
     """Return the end, with the zone as it is found afterwards: a person sees both."""
     shown = outcome or Outcome(str(case.order.kind), False, None, code, ())
-    try:
-        readings = read_zone(case.agent, case.driver, case.zone)
-        placement = placement_of(case.driver, case.zone)
-    except (DriverError, JournalError) as error:
-        logger.warning("no reading after order %s: %s", case.order.order, error)
-        readings, placement = (), None
+    placement, readings = found_afterwards(case.agent, case.driver, case.zone)
     return Said(
         state,
         code,

@@ -41,6 +41,7 @@ class KeptObligations:
         self._settings = settings
         self._lock = threading.Lock()
         self._kept: Obligations | None = None
+        self._is_saved = True
         self._load()
 
     def hear(self, text: str) -> bool:
@@ -51,8 +52,9 @@ class KeptObligations:
         found = self._verified(text)
         with self._lock:
             if found is None or (self._kept is not None and found.at <= self._kept.at):
+                self._save_again(found, text)
                 return False
-            self._kept = found
+            self._kept, self._is_saved = found, False
             self._save(text)
         logger.warning("%d obligations: zones that hosts of this agent have lost", len(found.obligations))
         return True
@@ -104,6 +106,11 @@ class KeptObligations:
         is_ours = (found.deployment, found.agent) == (self._settings.deployment, self._settings.agent)
         return found if is_ours else None
 
+    def _save_again(self, found: Obligations | None, text: str) -> None:
+        """Write what could not be written when it was heard: the guard of the next start knows only the file."""
+        if not self._is_saved and found is not None and found == self._kept:
+            self._save(text)
+
     def _save(self, text: str) -> None:
         temporary = self._path.with_name(f".{FILE_NAME}.new")
         try:
@@ -113,5 +120,6 @@ class KeptObligations:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, self._path)
+            self._is_saved = True
         except OSError as error:
             raise JournalError(f"{self._path} cannot be written: {error.strerror}") from error

@@ -24,8 +24,8 @@ from kernelzone.orders import ReportState, VerbResult
 from kzagent.agent import Agent, placement_of
 from kzagent.cut_off import cut_off, settle
 from kzagent.drivers import ZoneDriver
-from kzagent.errors import DriverError, JournalError
-from kzagent.evidence import high_water_of, read_zone
+from kzagent.errors import DriverError
+from kzagent.evidence import found_afterwards, high_water_of
 from kzagent.intents import Deadline, OpenIntent, OrderClaim, open_intents
 from kzagent.reports import Said
 
@@ -141,12 +141,7 @@ def _is_valid(agent: Agent, deadline: Deadline) -> bool:
 
 
 def _said(agent: Agent, driver: ZoneDriver, intent: OpenIntent, state: ReportState, code: str) -> Said:
-    try:
-        readings = read_zone(agent, driver, intent.zone)
-        placement = placement_of(driver, intent.zone)
-    except (DriverError, JournalError) as error:
-        logger.warning("no reading after order %s: %s", intent.order, error)
-        readings, placement = (), None
+    placement, readings = found_afterwards(agent, driver, intent.zone)
     outcome = Outcome("recovery", state is ReportState.DONE, None, code, ())
     return Said(
         state,

@@ -6,17 +6,15 @@ from kernelzone import zoneadm
 from kernelzone.facts import InUse, Outcome
 from kernelzone.orders import ReportState, VerbResult
 from kernelzone.words import HostId, ZoneName
-from kzagent.agent import Agent, placement_of
+from kzagent.agent import Agent
 from kzagent.drivers import END_UNSEEN, STILL_RUNNING
-from kzagent.evidence import high_water_of, read_zone
+from kzagent.evidence import found_afterwards, high_water_of
 from kzagent.reports import Said
 
 
 def verb_ended(agent: Agent, owner_hostid: HostId, zone: ZoneName, outcome: Outcome) -> Said:
-    """Return the report of a verb on a host that can be asked. Raises: DriverError, JournalError."""
-    driver = agent.drivers[owner_hostid]
-    readings = read_zone(agent, driver, zone)
-    placement = placement_of(driver, zone)
+    """Return the report of a verb, with the zone as it was found afterwards, if it was. Raises: JournalError."""
+    placement, readings = found_afterwards(agent, agent.drivers[owner_hostid], zone)
     return Said(
         state_of(outcome),
         outcome.code,

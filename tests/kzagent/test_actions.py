@@ -273,6 +273,21 @@ def test_a_zone_is_booted_suspended_resumed_and_shut_down_by_orders(deployment: 
 
 
 @pytest.mark.processes
+def test_a_verb_that_was_done_is_done_though_the_zone_cannot_be_read_afterwards(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise DriverError("UNREACHABLE", "the host cannot be asked")
+
+    monkeypatch.setattr(deployment.agent.drivers[HostId(GLOBAL1)], "read", away)
+
+    order = deployment.order(Kind.READY, ZONE)
+    deployment.run(order)
+
+    assert deployment.result(order) == ("done", "DONE")
+    assert orders.read_result(Kind.READY, deployment.site.about(order.order)[-1].result).readings == ()
+
+
 def test_a_zone_that_host_data_gives_to_another_is_never_booted(deployment: Deployment) -> None:
     deployment.run(deployment.takeover())
     assert deployment.fleet.global2.placement_facts("kzone1").state == "installed"

@@ -60,6 +60,8 @@ def test_an_agent_is_given_other_credentials_for_the_broker(words: list[str], tm
 
     assert main(["set-broker", str(directory), f"@{tmp_path / 'broker'}"]) == 0
     assert main(["set-broker", str(directory), url]) == 1, "argument lists are public"
+    for wrong in ("amqp://127.0.0.1", "127.0.0.1:6379", "redis://[::1", "", "@/dev/null"):
+        assert main(["set-broker", str(directory), wrong]) == 1
 
     assert identity.load_settings(directory) == dataclasses.replace(before, broker=url)
     assert stat.S_IMODE((directory / identity.SETTINGS_NAME).stat().st_mode) == 0o600

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from kernelzone.portable import configuring, files, guests, verbs
 from kernelzone.portable.host import Flag
 from kernelzone.words import HostId, ZoneName
 from kzagent.__main__ import main
+from kzagent.errors import JournalError
 from kzagent.guard import guard_hosts
 from kzagent.watching import Watch
 from kzagent.zones_at_work import ZonesAtWork
@@ -331,6 +333,22 @@ def test_only_the_authoritys_newest_obligations_count(taken: Fleet, deployment: 
     assert not kept.hear("{")
     assert kept.of_host(HostId(GLOBAL2)) == (one,)
     assert (deployment.directory / "obligations.json").stat().st_mode & 0o077 == 0
+
+
+def test_obligations_that_could_not_be_written_are_written_with_the_next_answer(
+    taken: Fleet, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    text = deployment.authority.obligations(deployment.uuid, obligation(taken))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        with pytest.raises(JournalError):
+            deployment.agent.obligations.hear(text)
+
+    assert not deployment.agent.obligations.hear(text)
+    assert (deployment.directory / "obligations.json").read_text() == text
 
 
 # --- beside orders ----------------------------------------------------------------------------------------------------

@@ -122,8 +122,8 @@ class SolarisDriver:
             if not marked.is_done:
                 raise DriverError(marked.code, "the zone is installed here, and cannot be marked unavailable")
         outcome = self.run(Verb.ATTACH, zone, high_water)
-        if outcome.code in (STILL_RUNNING, "BUSY"):
-            raise DriverError(outcome.code, "an attach of the zone is still at work")
+        if outcome.code in (STILL_RUNNING, END_UNSEEN):
+            raise DriverError(outcome.code, "how the attach of the zone ended was not seen")
         return outcome if outcome.is_done else self.read(zone, high_water)
 
     def sample(self, zone: ZoneName, window_s: float) -> Iterator[Sample]:
@@ -260,7 +260,11 @@ class SolarisDriver:
             return Outcome(begun.verb, False, None, STILL_RUNNING, lines)
         if found.kind is not OutcomeKind.DONE:
             return Outcome(begun.verb, False, finished.exit_code, _code(found.kind), lines)
-        state, wanted = self._looks.now(zone).state, _leads_to(begun)
+        try:
+            state, wanted = self._looks.now(zone).state, _leads_to(begun)
+        except DriverError as error:
+            said = f"{begun.verb} complained of nothing; what became of the zone cannot be seen ({error.code})"
+            return Outcome(begun.verb, False, 0, END_UNSEEN, (*lines, said))
         if wanted is not None and state != wanted:
             said = f"{begun.verb} ended without a complaint, but the zone is {state}"
             return Outcome(begun.verb, False, 0, "STATE_DIFFERS", (*lines, said))

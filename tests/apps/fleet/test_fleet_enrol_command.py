@@ -115,9 +115,9 @@ def test_a_rejected_agent_is_told(enrol, token_file, ines, capsys):
 
 def test_an_enrolment_that_goes_on_keeps_its_hosts_and_site(enrol, token_file, tmp_path, capsys):
     enrol("--token", f"@{token_file}", "--no-wait")
-    for words in (["--host", str(tmp_path)], ["--url", "https://elsewhere.example"]):
+    for words in (["--host", str(tmp_path)], ["--url", "https://elsewhere.example"], ["--ca-file", "/other/ca.crt"]):
         assert enrol(*words, first=False) == 1
-        assert "for another site or other hosts" in capsys.readouterr().err
+        assert "for another site, with another --ca-file or for other hosts" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", ["", "nonsense", "kzf_" + "A" * 43, "kzj_\x1b[31m"])

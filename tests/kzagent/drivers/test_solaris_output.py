@@ -133,6 +133,17 @@ def test_a_verb_is_done_only_when_everything_says_so(tmp_path: Path, verb: Finis
     assert (outcome.is_done, outcome.code) == (False, code)
 
 
+def test_a_verb_after_which_the_zone_cannot_be_listed_has_an_end_nobody_saw(tmp_path: Path) -> None:
+    class Gone(Typed):
+        def run(self, vector: Sequence[str], patience_s: float, place: Path) -> Finished:
+            self.answers["list-cp"] = Finished(1, "", "")
+            return Finished(0, "", "")
+
+    outcome = SolarisDriver(OWN, CommandPort(Gone()), tmp_path).run(Verb.BOOT, Z, 0)
+
+    assert (outcome.is_done, outcome.code) == (False, "END_UNSEEN")
+
+
 def test_no_key_is_in_the_lines_of_a_verb_or_in_a_configuration(tmp_path: Path) -> None:
     begin, end = "-----BEGIN CONFIGURATION-----", "-----END CONFIGURATION-----"
     echoed = f"zoneadm: zone 'kzone1': configuration failed:\n{begin}\n{EXPORT}{end}\n"
