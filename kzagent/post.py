@@ -50,7 +50,8 @@ class Post:
         Raises: LinkError when it cannot be reached, refuses, or answers in another form.
         """
         content = {"agent": str(self._agent), "reports": [envelope.decode("utf-8") for envelope in envelopes]}
-        packed = gzip.compress(json.dumps(content).encode("utf-8"), compresslevel=6)
+        # 6, the usual level, takes three times as long and saves a tenth: the signed bytes stand there in base64
+        packed = gzip.compress(json.dumps(content).encode("utf-8"), compresslevel=1)
         status, body = self._site.send(PATH, packed, {"Content-Encoding": "gzip"})
         if status != http.client.ACCEPTED:
             raise LinkError(f"the site answered {status}")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import BooleanField, CharField, IntegerField, Model
+from django.db.models import BooleanField, CharField, DateTimeField, IntegerField, Model, UUIDField
 
 # SQLite as distributed takes 32 766 values in one statement (SQLITE_MAX_VARIABLE_NUMBER)
 _MOST_VALUES: Final = 10_000
 # both databases take their values as they are
 _PLAIN: Final = (CharField, IntegerField, BooleanField)
+# a batch has one time, few agents, and a job for each host
+_OFTEN_THE_SAME: Final = (DateTimeField, UUIDField)
 
 Row = Sequence[Any]
 
@@ -73,15 +75,15 @@ def _insertion(model: type[Model], fields: Sequence[Any], count: int) -> str:
 def _stored(fields: Sequence[Any], rows: Sequence[Row]) -> list[tuple[Any, ...]]:
     """Return the rows' values as the database takes them."""
     columns = zip(*rows, strict=True)
-    stored = [map(_storer(field), column) for field, column in zip(fields, columns, strict=False)]
+    stored = [_stored_column(field, column) for field, column in zip(fields, columns, strict=False)]
     return list(zip(*stored, strict=True))
 
 
-def _storer(field: Any) -> Callable[[Any], Any]:
-    if isinstance(getattr(field, "target_field", field), _PLAIN):
-        return _as_it_is
-    return lambda value: field.get_db_prep_save(value, connection)
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+def _stored_column(field: Any, values: Row) -> Row:
+    kind = getattr(field, "target_field", field)
+    if isinstance(kind, _PLAIN):
+        return values
+    if not isinstance(kind, _OFTEN_THE_SAME):
+        return [field.get_db_prep_save(value, connection) for value in values]
+    stored = {value: field.get_db_prep_save(value, connection) for value in set(values)}
+    return [stored[value] for value in values]
