@@ -11,7 +11,7 @@ from kernelzone.hostdata import Record
 from kernelzone.portable import changes, storage
 from kernelzone.portable.reading import Look, device_guid
 from kernelzone.portable.turn import Turn
-from kernelzone.portable.unused import refuse_unless_unused
+from kernelzone.portable.unused import named_twice, refuse_unless_unused
 from kernelzone.portable.verdicts import Refused, said, true_record
 from kernelzone.states import ZoneState
 from kernelzone.zonecfg import ZoneCfgError
@@ -32,6 +32,8 @@ def verify(turn: Turn) -> tuple[str, ...]:
     if turn.state.state is ZoneState.CONFIGURED:  # install makes missing volumes
         unread = [uri for uri in unread if not storage.is_volume(uri)]
     reasons += [f"boot storage {uri} cannot be read" for uri in unread]
+    if twice := named_twice(looks):
+        reasons.append(twice)
     path = placement.suspend_path()
     if path and not _can_be_made(str(path.parent)):
         reasons.append(f"the suspend image cannot be written to {path.parent}")

@@ -159,7 +159,9 @@ class Host:
             placement = self.placement(zone)
             stored = placement.stored_or_none()
             if stored and stored.state in ACTIVE and AuxiliaryState.MIGRATING_IN not in stored.auxiliary:
-                placement.save_state(PlacementState(ZoneState.INSTALLED, (), stored.zone_uuid))
+                # a suspended zone that was made ready is suspended still
+                kept = tuple(word for word in stored.auxiliary if word == AuxiliaryState.SUSPENDED)
+                placement.save_state(PlacementState(ZoneState.INSTALLED, kept, stored.zone_uuid))
 
     def _fields(self) -> Mapping[str, Any]:
         return _parsed(files.read_bytes(f"{self.directory}/host.json"))

@@ -7,13 +7,14 @@ this host that is configured on it, by whatever URI.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from kernelzone import suri
-from kernelzone.facts import RegionStatus
+from kernelzone.facts import BootDevice, RegionStatus
 from kernelzone.hostdata import HostDataError, SlotHeader, peek_header
 from kernelzone.portable import erasing
 from kernelzone.portable.errors import PortableError
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
 def refuse_unless_unused(host: Host, placement: Placement, looks: list[Look]) -> None:
     """Return when nobody uses the boot storage: only then may install or clone take it.
 
-    Raises: Refused IN_USE, STORAGE_IN_USE, NO_STORAGE, HD_UNSTABLE.
+    Raises: Refused IN_USE, STORAGE_IN_USE, STORAGE_TWICE, NO_STORAGE, HD_UNSTABLE.
     """
     zone = placement.zone
+    if twice := named_twice(looks):
+        raise Refused("STORAGE_TWICE", said(zone, twice))
     if not looks:
         raise Refused("NO_STORAGE", said(zone, "no device of the zone has a bootpri"))
     for one in looks:
@@ -42,6 +45,16 @@ def refuse_unless_unused(host: Host, placement: Placement, looks: list[Look]) ->
         use = _use(host, zone, one)
         if use is not None:
             raise use
+
+
+def named_twice(looks: list[Look]) -> str | None:
+    """Return which two boot devices of the zone are one storage, in words, None when each has its own."""
+    seen: dict[str, BootDevice] = {}
+    for one in looks:
+        first = seen.setdefault(os.path.realpath(one.path), one.device) if one.path else one.device
+        if first != one.device:
+            return f"boot devices {first.uri} and {one.device.uri} are one storage; give each its own"
+    return None
 
 
 def zones_on(host: Host, uri: str) -> Iterator[ZoneName]:

@@ -135,6 +135,19 @@ def test_even_empty_storage_that_another_zone_is_configured_on_is_refused(lab: L
     assert lab.slots() == (bytes(4096), bytes(4096))
 
 
+@pytest.mark.parametrize("uri", [f"iscsi://filer/luname.naa.{UNIT}", URI])
+def test_one_storage_as_two_boot_devices_is_refused_before_anything_is_written(lab: Lab, uri: str) -> None:
+    lab.configured()
+    must(configuring.configure(lab.global2, "kzone1", f"add device; set storage={uri}; set bootpri=1; set id=1; end"))
+
+    assert verbs.verify(lab.global2, "kzone1").code == "VERIFY"
+    outcome = verbs.install(lab.global2, "kzone1")
+
+    assert outcome.code == "STORAGE_TWICE"
+    assert lab.global2.placement_facts("kzone1").state == "configured"
+    assert lab.slots() == (bytes(4096), bytes(4096))
+
+
 def test_host_data_that_cannot_be_opened_is_named_by_what_its_header_says(in_use: Lab) -> None:
     text = COMMANDS.format(uri=URI, suspend=in_use.directory)
     must(configuring.configure(in_use.global1, "kz-new", text))

@@ -308,6 +308,16 @@ def test_a_halt_of_a_suspended_zone_that_was_made_ready_keeps_its_memory(lab: La
     assert next(one for one in written(lab) if one.sequence == last.sequence + 1).previous == last.digest
 
 
+def test_a_suspended_zone_that_was_ready_when_its_host_died_is_suspended_still(lab: Lab) -> None:
+    lab.running()
+    must(verbs.suspend(lab.global2, "kzone1"))
+    must(verbs.ready(lab.global2, "kzone1"))
+    lab.global2.set_flag("dead")
+    lab.global2.set_flag("up")
+    facts = lab.global2.placement_facts("kzone1")
+    assert (facts.state, facts.auxiliary) == ("installed", ("suspended",))
+
+
 @pytest.mark.parametrize("when", ["before it wrote", "after it wrote"])
 def test_a_resume_that_fails_keeps_the_memory_unless_a_guest_wrote_since(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, when: str
