@@ -42,7 +42,7 @@ class Broker:
 
         def found() -> bytes | None:
             items = self._redis.lrange(queue, 0, -1)
-            return next((item for item in items if order_in(json.loads(item))["order"] == job), None)
+            return next((item for item in items if is_alone(json.loads(item), job)), None)
 
         item = wait_for(found, 20, f"order {job} is not in the queue")
         assert item is not None
@@ -81,6 +81,12 @@ def body_of(message: dict[str, Any]) -> Any:
 def with_body(message: dict[str, Any], body: Any) -> dict[str, Any]:
     """Return the message with another body."""
     return {**message, "body": base64.b64encode(json.dumps(body).encode()).decode()}
+
+
+def is_alone(message: dict[str, Any], job: str) -> bool:
+    """Return whether the message holds the order of this job and, unlike that of a sweep, no other."""
+    envelopes = body_of(message)[0][0].splitlines()
+    return len(envelopes) == 1 and bool(order_in(message)["order"] == job)
 
 
 def order_in(message: dict[str, Any]) -> Any:

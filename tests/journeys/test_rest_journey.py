@@ -72,7 +72,8 @@ def test_the_host_that_lost_the_zone_comes_back_and_never_starts_it(site: Site, 
     assert not [line for line in processes_of(site.var).values() if "zone=kz-mail01" in line and "848611d4" in line]
     assert not olga.list("/conflicts", open="yes", kind="return-pending")
     vera.page.goto("/hosts/848611d4")
-    vera.page.get_by_text("its agent confirms: unavailable, autoboot off").wait_for()
+    confirmed = vera.page.get_by_text("its agent confirms: unavailable, autoboot off")
+    vera.page.get_by_role("row").filter(has_text="kz-mail01").filter(has=confirmed).wait_for()
     for said in (
         "obliged the host that lost the zone to confirm it",
         "confirmed that the zone it lost does not run there",
