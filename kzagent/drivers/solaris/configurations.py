@@ -57,6 +57,7 @@ class Configurations:
         missing = [zone for zone in zones if zone not in known or now - known[zone][0] > FRESH_S]
         if missing:
             read = self._read(missing, {zone: found for zone, (_, found) in known.items()})
+            now = time.monotonic()  # a read that took a minute is not old when it is done
             with self._lock:
                 self._known |= {zone: (now, found) for zone, found in read.items()}
             known |= {zone: (now, found) for zone, found in read.items()}

@@ -43,6 +43,7 @@ class Looks:
         if now - self._logs[0] > FRESH_S:
             self._logs = (now, self._read_logs([one.name for one in listed if one.state in NOT_HERE]))
         logged = self._logs[1]
+        now = time.monotonic()
         with self._lock:
             self._looks = {one.name: Look(now, one, logged.get(one.name)) for one in listed}
         return listed

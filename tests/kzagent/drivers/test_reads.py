@@ -204,3 +204,20 @@ def test_the_ids_of_storage_that_did_not_answer_are_asked_for_again(monkeypatch:
     said.answers["c0d0"] = Finished(None, "", "")
     now[0] += SELDOM_FRESH_S + 1
     assert found.of([Z])[Z].boot_storage[0].device_ids == ("naa.600144f000000000",)
+
+
+def test_what_took_a_minute_to_read_is_not_read_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, exports = [1000.0], []
+
+    class Slow(Said):
+        def read(self, reads: list[Read], timeout_s: float = 1) -> list[Finished]:
+            exports.extend(one for one in reads if one.vector[-1] == "export")
+            now[0] += 60
+            return super().read(reads)
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    found = Configurations(CommandPort(Slow()))  # type: ignore[arg-type]
+    found.of([Z])
+    found.of([Z])
+
+    assert len(exports) == 1
