@@ -28,7 +28,7 @@ from kzagent.evidence import high_water_of, inspect, keep, note_high_water, read
 from kzagent.forced import run_forced
 from kzagent.remembered import high_water
 from kzagent.reports import Said
-from kzagent.verb_report import verb_ended
+from kzagent.verb_report import state_of, verb_ended
 
 MAX_WINDOW_S: Final = 600
 MAX_CONFIGURATION: Final = 32 * 1024
@@ -140,7 +140,7 @@ def run_evacuate(case: Case) -> Said:
     wanted: EvacuateArgs = case.order.read_args()
     zones = len(case.driver.placements())
     result = case.driver.evacuate(wanted, _told(case, EVACUATION_LINES + 2 * zones))
-    state = ReportState.DONE if result.outcome.is_done else ReportState.FAILED
+    state = state_of(result.outcome)
     lines = result.outcome.lines
     return Said(state, result.outcome.code, case.order.owner_hostid, lines=lines, result=result)
 

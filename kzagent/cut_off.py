@@ -30,7 +30,8 @@ def cut_off(agent: Agent) -> list[Acting]:
 def _cut_off(agent: Agent) -> Iterator[Acting]:
     for acting in agent.journal.acting():
         driver = agent.drivers.get(acting.owner_hostid)
-        if driver is not None and driver.begun(acting.zone) == acting.kind:
+        # an evacuation may come again: it takes the zones that are still there
+        if driver is not None and acting.zone is not None and driver.begun(acting.zone) == acting.kind:
             yield acting
 
 

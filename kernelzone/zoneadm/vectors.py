@@ -111,9 +111,20 @@ def target_hostname(text: str) -> str:
     return target.partition("://")[2].rpartition("@")[2].partition(":")[0]
 
 
-def evacuate(*, dry_run: bool = False, every_zone: bool = False) -> list[str]:
-    """Return `sysadm evacuate -v`: the zones of this host move to their evacuation targets."""
-    return ["sysadm", "evacuate", "-v", *(["-n"] if dry_run else []), *(["-a"] if every_zone else [])]
+def evacuate(*, dry_run: bool = False, every_zone: bool = False, is_return: bool = False) -> list[str]:
+    """Return `sysadm evacuate -v`: the zones of this host move to their evacuation targets, or (`-r`) back."""
+    options = [("-n", dry_run), ("-a", every_zone), ("-r", is_return)]
+    return ["sysadm", "evacuate", "-v", *(option for option, is_wanted in options if is_wanted)]
+
+
+def list_evacuation() -> list[str]:
+    """Return `sysadm evacuate -l`: what the last evacuation made of each zone."""
+    return ["sysadm", "evacuate", "-l"]
+
+
+def list_maintenance() -> list[str]:
+    """Return `sysadm maintain -l -p -o MESSAGE`: why the host is in maintenance, nothing when it is not."""
+    return ["sysadm", "maintain", "-l", "-p", "-o", "MESSAGE"]
 
 
 def list_placements() -> list[str]:

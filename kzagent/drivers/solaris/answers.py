@@ -24,7 +24,7 @@ NO_UUID: Final = UUID(int=0)
 
 
 def facts_of(answers: dict[str, Finished]) -> HostFacts:
-    """Return the host as the answers to hostid, uname, beadm, kstat and date have it. Raises: DriverError."""
+    """Return the host as the answers to hostid, uname, beadm, kstat, date and sysadm have it. Raises: DriverError."""
     hostname, release = _uname(_said(answers, "uname"))
     owner_hostid = hostid_of(_said(answers, "hostid"))
     environment, uuid = _boot_environment(_said(answers, "beadm"))
@@ -36,6 +36,7 @@ def facts_of(answers: dict[str, Finished]) -> HostFacts:
         release=release,
         boot_id=f"{owner_hostid}-{_boot_time(_said(answers, 'kstat'))}",
         at=posix_of(_said(answers, "date")),
+        maintenance=_maintenance(answers["maintenance"]),
     )
 
 
@@ -52,6 +53,12 @@ def property_of(finished: Finished) -> str | None:
     """Return the value of one property that `svccfg listprop` prints, None when it is not set."""
     words = finished.stdout.split()
     return words[2].strip('"') if finished.exit_code == 0 and len(words) == 3 else None
+
+
+def _maintenance(finished: Finished) -> str | None:
+    """Return why the host is in maintenance. None too where nobody says: before 11.4, or without the profile."""
+    lines = [line.strip().replace("\\:", ":") for line in finished.stdout.splitlines() if line.strip()]
+    return shown("; ".join(lines), 255) if finished.exit_code == 0 and lines else None
 
 
 def _said(answers: dict[str, Finished], name: str) -> str:

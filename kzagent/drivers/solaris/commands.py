@@ -12,8 +12,10 @@ from uuid import UUID
 
 from kernelzone import suri, words, zoneadm
 from kernelzone.facts import HostFacts
+from kernelzone.orders import ZoneMoved
 from kernelzone.words import WordError, ZoneName
 from kzagent.drivers.solaris.answers import facts_of, posix_of, property_of
+from kzagent.drivers.solaris.evacuation import moved_of
 from kzagent.drivers.solaris.port import AttachLog, Finished, ListedPlacement
 from kzagent.drivers.solaris.transport import OF_ONE_COMMAND, Read, Transport, running_of
 from kzagent.errors import DriverError
@@ -28,6 +30,7 @@ _FACTS: Final = {
     "beadm": ("beadm", "list", "-H"),
     "kstat": ("kstat", "-p", "unix:0:system_misc:boot_time"),
     "date": ("date", "-u", "+%Y%m%dT%H%M%SZ"),
+    "maintenance": tuple(zoneadm.list_maintenance()),
 }
 _LOG: Final = re.compile(r"zoneadm\.(\d{8}T\d{6}Z)\.(.+)\.attach\Z")
 _PS: Final = ("ps", "-e", "-o", "pid=", "-o", "etime=", "-o", "args=")
@@ -109,22 +112,29 @@ class CommandPort:
         found = _DATASET.match(said.stdout.splitlines()[-1]) if said.exit_code == 0 and said.stdout.strip() else None
         return found[1] if found else None
 
-    def run(self, zone: ZoneName, words: Sequence[str], patience_s: float, place: Path) -> Finished:
-        """Return how `zoneadm -z ZONE WORDS` ended."""
-        return self._transport.run(self._vector(["zoneadm", "-z", zone, *words]), patience_s, place)
+    def run(self, zone: ZoneName | None, words: Sequence[str], patience_s: float, place: Path) -> Finished:
+        """Return how `zoneadm -z ZONE WORDS` ended, or `sysadm WORDS`."""
+        command = ["sysadm"] if zone is None else ["zoneadm", "-z", zone]
+        return self._transport.run(self._vector([*command, *words]), patience_s, place)
 
-    def left(self, zone: ZoneName, place: Path) -> Finished | None:
+    def left(self, zone: ZoneName | None, place: Path) -> Finished | None:
         """Return how a verb ended that nobody waited for: by pid and start, else as `ps` has the zone's `zoneadm`."""
         found = self._transport.left(place)
         is_seen = found is not None and found.exit_code is not None
         return None if not is_seen and self.is_at_work(zone) else found
 
-    def is_at_work(self, zone: ZoneName) -> bool:
+    def is_at_work(self, zone: ZoneName | None) -> bool:
         """Return whether a `zoneadm` that changes the zone is running on the host, ours or anybody's."""
         (said,) = self._read([_PS])
         if said.exit_code != 0 or not said.stdout.strip():
             raise DriverError("UNPARSED", "ps did not say what is running")
-        return any(_changes(one.words, zone) for one in running_of(said.stdout, int(time.time())))
+        running = running_of(said.stdout, int(time.time()))
+        return any(_evacuates(one.words) if zone is None else _changes(one.words, zone) for one in running)
+
+    def evacuated(self) -> list[ZoneMoved]:
+        """Return what the last evacuation made of each zone."""
+        (said,) = self._read([zoneadm.list_evacuation()])
+        return moved_of(said)
 
     def configure(self, zone: ZoneName, commands: str) -> Finished:
         """Return how `zonecfg -z ZONE -f` took over a command file, which it reads from its standard input."""
@@ -213,6 +223,15 @@ def _ids_of(said: Finished) -> tuple[str, ...]:
         except suri.SuriError:
             continue  # a kind of URI that is not known here names nothing that could be compared
     return tuple(sorted(found))
+
+
+def _evacuates(command: tuple[str, ...]) -> bool:
+    """Return whether these words are a `sysadm evacuate` that is no mere list."""
+    names = [PurePosixPath(word).name for word in command]
+    if "sysadm" not in names:
+        return False
+    rest = command[names.index("sysadm") + 1 :]
+    return rest[:1] == ("evacuate",) and rest[1:2] != ("-l",)
 
 
 def _changes(command: tuple[str, ...], zone: ZoneName) -> bool:

@@ -19,12 +19,12 @@ from kernelzone import zoneadm, zonecfg
 from kernelzone.facts import HostFacts, Outcome, PlacementFacts, ReadingFacts, Sample
 from kernelzone.hostdata import ClaimJournal, ClaimOutcome, Intent
 from kernelzone.hostdata import Outcome as ClaimEnd
-from kernelzone.orders import ConfigurationText, EvacuateArgs, EvacuateResult, Kind, MigrateArgs
+from kernelzone.orders import ConfigurationText, EvacuateArgs, EvacuateResult, Kind, MigrateArgs, ZoneMoved
 from kernelzone.states import Verb, ZoneState
 from kernelzone.words import HostId, ZoneName
 from kernelzone.zoneadm import Extended, OutcomeKind
 from kzagent.drivers import END_UNSEEN, NOTHING_BEGUN, STILL_RUNNING, ForcedClaim, Say
-from kzagent.drivers.solaris import configurations
+from kzagent.drivers.solaris import configurations, evacuation
 from kzagent.drivers.solaris.begun import Begun, BegunVerbs
 from kzagent.drivers.solaris.configurations import Configurations
 from kzagent.drivers.solaris.looks import Looks
@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_S: Final = 900.0
 INSTALL_PATIENCE_S: Final = 4 * 3600.0
+PATIENCE_OF: Final = dict.fromkeys([Verb.INSTALL, Verb.MIGRATE, evacuation.EVACUATE], INSTALL_PATIENCE_S)
 _LEADS_TO: Final = {
     Verb.INSTALL: ZoneState.INSTALLED,
     Verb.ATTACH: ZoneState.INSTALLED,
@@ -140,8 +141,30 @@ class SolarisDriver:
         return self._run(Verb.MIGRATE, zone, vector)
 
     def evacuate(self, wanted: EvacuateArgs, say: Say) -> EvacuateResult:
-        """Refuse: `sysadm evacuate` is not asked for through this driver, each zone is migrated by itself."""
-        raise DriverError("NOT_OFFERED", "evacuate a Solaris host with sysadm, or migrate its zones one by one")
+        """Return how `sysadm evacuate` ended, zone by zone as it lists them then. Its lines come with its end."""
+        self._make_way(None)
+        before = self.placements()
+        vector = zoneadm.evacuate(dry_run=wanted.dry_run, every_zone=wanted.every_zone, is_return=wanted.is_return)
+        finished = self._finished(None, Begun(evacuation.EVACUATE, tuple(vector[1:]), int(time.time())))
+        for one in before:
+            self._forget(one.zone)
+        if finished.exit_code is not None:
+            self._begun.forget(None)
+        result = evacuation.result_of(finished, self._fates(finished, wanted, before))
+        for line in result.outcome.lines:
+            say(line)
+        return result
+
+    def _fates(self, finished: Finished, wanted: EvacuateArgs, before: list[PlacementFacts]) -> list[ZoneMoved]:
+        """Return what became of each zone; what a dry run would do with them when it succeeds."""
+        if wanted.dry_run:
+            is_good = finished.exit_code == 0 and not wanted.is_return
+            return evacuation.candidates(before, wanted) if is_good else []
+        kept = {"returned", "failed"} if wanted.is_return else {"evacuated", "skipped", "failed"}
+        there = {one.zone for one in before}
+        moved = [] if finished.exit_code is None else self._port.evacuated()
+        # what an earlier evacuation took away is on the list as well
+        return [one for one in moved if one.fate in kept and (wanted.is_return or one.zone in there)]
 
     def mark_unavailable(self, zone: ZoneName) -> Outcome:
         """Return how marking an installed zone unavailable ended; one that is so already stays so."""
@@ -228,21 +251,23 @@ class SolarisDriver:
         self._make_way(zone)
         if self._facts is None:
             self.host()
-        patience_s = INSTALL_PATIENCE_S if verb in (Verb.INSTALL, Verb.MIGRATE) else PATIENCE_S
         begun = Begun(str(verb), tuple(vector[3:]), int(time.time()))
+        finished = self._finished(zone, begun)
+        outcome = self._ended(begun, zone, finished, forced)
+        if finished.exit_code is not None:
+            self._begun.forget(zone)
+        return outcome
+
+    def _finished(self, zone: ZoneName | None, begun: Begun) -> Finished:
+        """Return how the command ended. That it was begun is kept, until somebody forgets it."""
         place = self._begun.begin(zone, begun)
-        self._forget(zone)
         try:
-            finished = self._port.run(zone, begun.words, patience_s, place)
+            return self._port.run(zone, begun.words, PATIENCE_OF.get(begun.verb, PATIENCE_S), place)
         except DriverError:
             self._begun.forget(zone)  # it was not begun after all
             raise
         finally:
             self._begun.wait_no_more(zone)
-        outcome = self._ended(begun, zone, finished, forced)
-        if finished.exit_code is not None:
-            self._begun.forget(zone)
-        return outcome
 
     def _ended(self, begun: Begun, zone: ZoneName, finished: Finished, forced: ForcedClaim | None) -> Outcome:
         """Return how a verb ended; what an attach said is remembered, for it is a reading."""
@@ -282,10 +307,10 @@ class SolarisDriver:
         code = "DONE" if finished.exit_code == 0 and not lines else "ZONECFG" if finished.exit_code else "UNPARSED"
         return Outcome(verb, code == "DONE", finished.exit_code, code, lines)
 
-    def _make_way(self, zone: ZoneName) -> None:
-        """Let nothing be at work on the zone. Raises: DriverError BUSY."""
+    def _make_way(self, zone: ZoneName | None) -> None:
+        """Let nothing be at work on the zone, or evacuate the host. Raises: DriverError BUSY."""
         try:
-            self.settle_begun(zone)
+            self._settle_or_forget(zone)
         except DriverError as error:
             if error.code == STILL_RUNNING:
                 raise DriverError("BUSY", error.message) from error
@@ -298,7 +323,19 @@ class SolarisDriver:
                 raise
             is_at_work = False  # this way cannot tell; zoneadm's own lock on the zone keeps two apart
         if is_at_work:
-            raise DriverError("BUSY", "a zoneadm is at work on the zone: it is waited for, and never ended")
+            what = f"a zoneadm is at work on {zone}" if zone else "the host is being evacuated"
+            raise DriverError("BUSY", f"{what}: it is waited for, and never ended")
+
+    def _settle_or_forget(self, zone: ZoneName | None) -> None:
+        if zone is not None:
+            self.settle_begun(zone)
+            return
+        is_begun = self._begun.found(None) is not None
+        is_mine = self._begun.is_waited_for(None)
+        if is_begun and (is_mine or self._port.left(None, self._begun.place(None)) is None):
+            raise DriverError(STILL_RUNNING, "the host is being evacuated: it is waited for, and never ended")
+        if is_begun:
+            self._begun.forget(None)  # `sysadm evacuate -l` knows what became of the zones
 
 
 def _leads_to(begun: Begun) -> ZoneState | None:

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from kernelzone.facts import HostFacts
+from kernelzone.orders import ZoneMoved
 from kernelzone.words import ZoneName
 
 
@@ -85,18 +86,26 @@ class HostPort(Protocol):
     def root_pool(self) -> str | None:
         """Return the name of the pool the host boots from, for the token `%{global-rootzpool}`; None if unknown."""
 
-    def run(self, zone: ZoneName, words: Sequence[str], patience_s: float, place: Path) -> Finished:
-        """Return how `zoneadm -z ZONE WORDS` ended. It is never killed: after `patience_s` its end was not seen.
+    def run(self, zone: ZoneName | None, words: Sequence[str], patience_s: float, place: Path) -> Finished:
+        """Return how `zoneadm -z ZONE WORDS` ended, without a zone `sysadm WORDS`.
+
+        It is never killed: after `patience_s` its end was not seen.
 
         words: the subcommand and its options, of `kernelzone.zoneadm.vectors`. place: a directory of the verb's own,
         for what `left` needs.
         """
 
-    def left(self, zone: ZoneName, place: Path) -> Finished | None:
+    def left(self, zone: ZoneName | None, place: Path) -> Finished | None:
         """Return how a verb ended that nobody waited for, exit_code None when that cannot be told; None: at work."""
 
-    def is_at_work(self, zone: ZoneName) -> bool:
-        """Return whether a `zoneadm` that changes the zone is running on the host, ours or anybody's."""
+    def is_at_work(self, zone: ZoneName | None) -> bool:
+        """Return whether a `zoneadm` that changes the zone is running on the host, ours or anybody's.
+
+        zone: None for a `sysadm evacuate`.
+        """
+
+    def evacuated(self) -> list[ZoneMoved]:
+        """Return what the last evacuation made of each zone, as `sysadm evacuate -l` has it."""
 
     def configure(self, zone: ZoneName, commands: str) -> Finished:
         """Return how `zonecfg -z ZONE -f` took over a command file; it is all taken over, or nothing.

@@ -8,8 +8,8 @@ import pytest
 from agent_lab import GLOBAL1, GLOBAL2, Fleet, done
 
 from kernelzone import zoneadm
-from kernelzone.orders import MigrateArgs
-from kernelzone.portable import configuring, drills, storage, verbs
+from kernelzone.orders import EvacuateArgs, MigrateArgs
+from kernelzone.portable import configuring, drills, evacuation_targets, maintenance, storage, verbs
 from kernelzone.states import Verb
 from kernelzone.words import HostId, ZoneName
 from kzagent.drivers import ZoneDriver
@@ -228,3 +228,62 @@ def test_a_migration_that_is_refused_leaves_the_zone_where_it_is(driver: ZoneDri
     assert not outcome.is_done
     assert "must be running before migrate -t live." in outcome.lines[-1]
     assert state(driver, MOVING) == "installed"
+
+
+EVACUATION = EvacuateArgs(dry_run=False, every_zone=True, is_return=False)
+
+
+@pytest.fixture
+def leaving(moving: Fleet) -> Fleet:
+    """kz-move is to go to global2 when its host is evacuated; kzone2 goes nowhere."""
+    service = f"{evacuation_targets.EVERY_ZONE}:{MOVING}"
+    evacuation_targets.store(moving.global1.directory, service, "ssh://global2")
+    evacuation_targets.refresh(moving.global1.directory, service)
+    return moving
+
+
+def test_the_zones_of_a_host_go_and_come_back(driver: ZoneDriver, way: str, leaving: Fleet) -> None:
+    if way == "rad":
+        with pytest.raises(DriverError) as refused:
+            driver.evacuate(EVACUATION, lambda line: None)
+        assert refused.value.code == "NOT_OFFERED"
+        return
+    done(driver.run(Verb.DETACH, KZONE2, 0))
+    said: list[str] = []
+
+    dry = driver.evacuate(replace(EVACUATION, dry_run=True), said.append)
+    assert (dry.outcome.code, [(one.zone, one.fate, one.target) for one in dry.zones]) == (
+        "DONE",
+        [(MOVING, "evacuated", "ssh://global2")],
+    )
+    assert state(driver, MOVING) == "installed"
+
+    gone = driver.evacuate(EVACUATION, said.append)
+    assert (gone.outcome.code, gone.zones) == ("DONE", dry.zones), gone
+    assert (state(driver, MOVING), leaving.global2.placement_facts(MOVING).state) == ("configured", "installed")
+    assert "sysadm: evacuation completed successfully." in said
+
+    back = driver.evacuate(replace(EVACUATION, is_return=True), said.append)
+    assert (back.outcome.code, [(one.zone, one.fate) for one in back.zones]) == ("DONE", [(MOVING, "returned")])
+    assert state(driver, MOVING) == "installed"
+
+
+def test_a_zone_without_a_target_stays_and_is_named(driver: ZoneDriver, way: str, leaving: Fleet) -> None:
+    if way == "rad":
+        pytest.skip("RAD does not evacuate here")
+
+    gone = driver.evacuate(EVACUATION, lambda line: None)
+
+    assert gone.outcome.code == "PARTIAL"
+    assert {one.zone: one.fate for one in gone.zones} == {MOVING: "evacuated", KZONE2: "skipped"}
+    assert state(driver) == "installed"
+
+
+def test_the_maintenance_of_a_host_is_told_in_its_own_words(driver: ZoneDriver, way: str, fleet: Fleet) -> None:
+    assert driver.host().maintenance is None
+
+    maintenance.start(fleet.global1.directory, "new disks: shelf 3")
+
+    assert driver.host().maintenance == (None if way == "rad" else "new disks: shelf 3")
+    maintenance.end(fleet.global1.directory)
+    assert driver.host().maintenance is None

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from kernelzone import zoneadm
 from kernelzone.facts import HostFacts
+from kernelzone.orders import ZoneMoved
 from kernelzone.words import HostId, ZoneName
 from kzagent.drivers.solaris.port import AttachLog, Finished, ListedPlacement
 from kzagent.drivers.solaris.rad import answers, host_facts
@@ -87,8 +88,12 @@ class RadPort:
         """Return the pool of the boot environment that runs, None when RAD has no module that says so."""
         return host_facts.root_pool(self._client)
 
-    def run(self, zone: ZoneName, words: Sequence[str], patience_s: float, place: Path | None = None) -> Finished:
+    def run(
+        self, zone: ZoneName | None, words: Sequence[str], patience_s: float, place: Path | None = None
+    ) -> Finished:
         """Return how the verb ended, its end not seen when no whole answer came. Raises: DriverError if not sent."""
+        if zone is None:
+            raise DriverError("NOT_OFFERED", "RAD does not evacuate here: use sysadm there, or migrate zone by zone")
         path = self._path(zone)
         if path is None:
             return Finished(1, "", zoneadm.not_configured_message(zone))
@@ -97,13 +102,17 @@ class RadPort:
         done = self._finished(_method(path, name), arguments, patience_s)
         return done or self._not_found(zone, name)
 
-    def left(self, zone: ZoneName, place: Path) -> Finished | None:
+    def left(self, zone: ZoneName | None, place: Path) -> Finished | None:
         """Return that nobody knows: RAD tells of no method that another connection called."""
         return Finished(None, "", "")
 
-    def is_at_work(self, zone: ZoneName) -> bool:
+    def is_at_work(self, zone: ZoneName | None) -> bool:
         """Raise DriverError NO_COMMAND: RAD shows no processes, so nobody knows."""
         raise DriverError("NO_COMMAND", "RAD cannot say whether a zoneadm is at work")
+
+    def evacuated(self) -> list[ZoneMoved]:
+        """Return none: nothing is evacuated through RAD."""
+        return []
 
     def configure(self, zone: ZoneName, commands: str) -> Finished:
         """Return how the command file was taken over. Raises: DriverError if it was not sent."""
