@@ -160,11 +160,11 @@ class SolarisDriver:
         if wanted.dry_run:
             is_good = finished.exit_code == 0 and not wanted.is_return
             return evacuation.candidates(before, wanted) if is_good else []
-        kept = {"returned", "failed"} if wanted.is_return else {"evacuated", "skipped", "failed"}
-        there = {one.zone for one in before}
-        moved = [] if finished.exit_code is None else self._port.evacuated()
-        # what an earlier evacuation took away is on the list as well
-        return [one for one in moved if one.fate in kept and (wanted.is_return or one.zone in there)]
+        try:
+            listed = [] if finished.exit_code is None else self._port.evacuated()
+        except DriverError:
+            return []  # it has ended nevertheless: exit code and words say how
+        return evacuation.fates(listed, before, wanted) if finished.exit_code is not None else []
 
     def mark_unavailable(self, zone: ZoneName) -> Outcome:
         """Return how marking an installed zone unavailable ended; one that is so already stays so."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from kernelzone import zoneadm
@@ -50,6 +51,18 @@ def candidates(placements: Sequence[PlacementFacts], wanted: EvacuateArgs) -> li
     return [
         ZoneMoved(one.zone, "evacuated", one.evacuation_target or "", "") for one in placements if one.state in states
     ]
+
+
+def fates(listed: Sequence[ZoneMoved], before: Sequence[PlacementFacts], wanted: EvacuateArgs) -> list[ZoneMoved]:
+    """Return what became of the zones that were to go: the list has those of earlier evacuations too.
+
+    One that was to come back and is listed as evacuated is still away.
+    """
+    if wanted.is_return:
+        return [replace(one, fate="failed") if one.fate == "evacuated" else one for one in listed]
+    known = {one.zone: one for one in listed}
+    missing = "sysadm lists nothing about it"
+    return [known.get(one.zone) or replace(one, fate="failed", error=missing) for one in candidates(before, wanted)]
 
 
 def result_of(finished: Finished, zones: Sequence[ZoneMoved]) -> EvacuateResult:

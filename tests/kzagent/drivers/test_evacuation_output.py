@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,27 @@ def test_an_evacuation_is_done_only_when_everything_says_so(finished: Finished, 
     result = result_of(finished, moved_of(Finished(0, HEAD + rows, "")))
 
     assert (result.outcome.code, result.outcome.is_done) == (code, code == "DONE")
+
+
+def test_what_an_earlier_evacuation_took_away_is_not_counted_again(tmp_path: Path) -> None:
+    line = "-:{}:{}:/z::solaris-kz:excl\n"
+    listed = line.format("kzone1", "configured") + line.format("kzone2", "running") + line.format("kzone3", "running")
+    found = driver(tmp_path, sysadm=HEAD + GONE + KEPT, verb=DONE, **{"list-cp": listed})
+
+    result = found.evacuate(WANTED, lambda line: None)
+
+    assert [(one.zone, one.fate) for one in result.zones] == [("kzone2", "failed"), ("kzone3", "failed")]
+    assert result.outcome.code == "FAILED"
+
+
+def test_what_did_not_come_back_is_named(tmp_path: Path) -> None:
+    back = "kzone2           RETURNED\n"
+    found = driver(tmp_path, sysadm=HEAD + GONE + back, verb=Finished(1, "", "sysadm: return failed\n"))
+
+    result = found.evacuate(replace(WANTED, is_return=True), lambda line: None)
+
+    assert [(one.zone, one.fate) for one in result.zones] == [("kzone1", "failed"), ("kzone2", "returned")]
+    assert result.outcome.code == "PARTIAL"
 
 
 def test_nothing_is_evacuated_while_somebody_does(tmp_path: Path) -> None:
