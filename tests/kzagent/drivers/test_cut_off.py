@@ -178,7 +178,7 @@ def test_a_process_that_only_has_the_pid_is_another_one(place: Path) -> None:
 
 
 def test_a_verb_that_ended_meanwhile_left_its_exit_code_and_what_it_said(place: Path) -> None:
-    runner.keep(place / runner.VECTOR, ["/bin/sh", "-c", "echo said; exit 3"])
+    runner.keep(place / runner.VECTOR, ["/bin/sh", "-c", "echo said; sleep 0.3; exit 3"])  # not gone before it is asked
     with (place / "stdout").open("wb") as stdout:
         subprocess.run([sys.executable, "-I", "-S", runner.__file__, str(place)], stdout=stdout, check=True)
 
